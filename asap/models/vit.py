@@ -57,10 +57,13 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        """x_BND -> same shape and dtype; the residual may be float32 while the weights are bfloat16."""
+    def forward(self, x_BND: Tensor, attend_B11N: Tensor | None = None) -> Tensor:
+        """x_BND -> same shape and dtype; the residual may be float32 while the weights are bfloat16.
+
+        attend_B11N: True where a key may be attended to (padded sentences need it); None attends everywhere.
+        """
         dtype = self.attn.qkv.weight.dtype
-        x_BND = x_BND + self.attn(self.norm1(x_BND).to(dtype))
+        x_BND = x_BND + self.attn(self.norm1(x_BND).to(dtype), attend_B11N)
         return x_BND + self.mlp(self.norm2(x_BND).to(dtype))  # type: ignore[no-any-return]
 
 
