@@ -55,7 +55,8 @@ class Asap(nn.Module):
 
     def encode_image(self, volume_B1HWD: Tensor) -> Tensor:
         """Volume in [-1, 1] -> tokens [B, N, D] after the final norm, without cls."""
-        return self.image_encoder(volume_B1HWD)[:, 1:]  # type: ignore[no-any-return]
+        latent_BND: Tensor = self.image_encoder(volume_B1HWD)
+        return latent_BND[:, 1:]
 
     def project_image(self, tokens_BND: Tensor) -> Tensor:
         """Tokens -> v [B, N, projection], the space sentences are compared in."""
@@ -72,8 +73,8 @@ class Asap(nn.Module):
         """
         ids_BL = sentence_ids_BL[:, 1:].to(torch.int64)
         sentences = max(int(ids_BL.max()), 1) if ids_BL.numel() else 1
-        t_BLD = self.text_head(text_tokens_BLD[:, 1:]).float()
-        member_BSL = (F.one_hot(ids_BL, sentences + 1)[..., 1:]).transpose(1, 2).to(t_BLD.dtype)
+        t_BLD: Tensor = self.text_head(text_tokens_BLD[:, 1:]).float()
+        member_BSL = F.one_hot(ids_BL, sentences + 1)[..., 1:].transpose(1, 2).to(t_BLD.dtype)
         return member_BSL @ t_BLD / member_BSL.sum(-1, keepdim=True).clamp(min=1)
 
     def similarity_BSN(self, e_BSD: Tensor, v_BND: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ MAX_VOCABULARY = 200_000
 class EncoderConfig:
     """The 3-D vision transformer. Defaults: the published ViT-B on 224 x 224 x 112 voxels of 1.5 x 1.5 x 3 mm.
 
-    patch: voxels per token along (h, w, d). grid: tokens along (h, w, d); need not be cubic.
+    patch: voxels per token along (h, w, d) = (R, A, S). grid: tokens along (h, w, d); need not be cubic.
+    spacing_mm: voxel size along (h, w, d) the weights were trained at.
     """
 
     width: int = 768
@@ -28,6 +29,7 @@ class EncoderConfig:
     mlp_ratio: float = 4.0
     patch: tuple[int, int, int] = (16, 16, 8)
     grid: tuple[int, int, int] = (14, 14, 14)
+    spacing_mm: tuple[float, float, float] = (1.5, 1.5, 3.0)
 
     def __post_init__(self) -> None:
         _require(1 <= self.width <= MAX_WIDTH and 1 <= self.depth <= MAX_DEPTH, "encoder width or depth out of range")
@@ -35,6 +37,7 @@ class EncoderConfig:
         _require(0 < self.mlp_ratio <= 16, "encoder mlp_ratio out of range")
         _require(len(self.patch) == len(self.grid) == 3, "patch and grid have three numbers each")
         _require(all(n >= 1 for n in (*self.patch, *self.grid)), "patch and grid must be positive")
+        _require(len(self.spacing_mm) == 3 and all(0.1 <= s <= 20 for s in self.spacing_mm), "spacing_mm must be 0.1 to 20 mm")
         _require(self.tokens <= MAX_TOKENS and self.patch_voxels <= MAX_TOKENS, "too many tokens or voxels per token")
 
     @property
@@ -122,8 +125,11 @@ def _typed(cls: type, data: Mapping[str, Any], skip: tuple[str, ...] = ()) -> di
     for name in sorted(set(data) - set(skip)):
         value, default = data[name], getattr(defaults, name)
         if isinstance(default, tuple):
-            _require(isinstance(value, list | tuple) and all(type(n) is int for n in value), f"{name} must be whole numbers")
-            out[name] = tuple(value)
+            kinds = (int,) if type(default[0]) is int else (int, float)
+            _require(
+                isinstance(value, list | tuple) and all(type(n) in kinds for n in value), f"{name} must be a list of numbers"
+            )
+            out[name] = tuple(type(default[0])(n) for n in value)
         elif isinstance(default, float):
             _require(type(value) in (int, float) and math.isfinite(value), f"{name} must be a number")
             out[name] = float(value)
