@@ -26,6 +26,14 @@ class NotChestError(InputError):
     """The volume is readable but does not look like a chest CT."""
 
 
+class OutputError(AsapError):
+    """A result could not be written; whatever was there before is intact."""
+
+
+class GeometryWarning(UserWarning):
+    """The image was read, but its stored geometry leaves something open that the user should check."""
+
+
 class WeightsError(AsapError):
     """Weights are missing, damaged, or do not fit the model."""
 
