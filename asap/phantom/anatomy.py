@@ -7,41 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.phantom import lungs, organs, skeleton
+from asap.phantom.labels import LABELS
+from asap.phantom.solids import Painting, Floats, Frame, smooth_noise
+from asap.phantom.torso import Habitus, Torso, build_torso, draw_habitus
 from asap.volume import Affine
 
-# Label values of `Anatomy.labels`. The lungs are the five lobes; vessels inside a lobe keep the lobe's label.
-LABELS: dict[str, int] = {
-    "background": 0,
-    "soft_tissue": 1,
-    "right_upper_lobe": 2,
-    "right_middle_lobe": 3,
-    "right_lower_lobe": 4,
-    "left_upper_lobe": 5,
-    "left_lower_lobe": 6,
-    "heart": 7,
-    "pericardium": 8,
-    "aorta": 9,
-    "pulmonary_artery": 10,
-    "vena_cava": 11,
-    "trachea": 12,
-    "main_bronchi": 13,
-    "esophagus": 14,
-    "mediastinum": 15,
-    "spine": 16,
-    "ribs": 17,
-    "sternum": 18,
-    "liver": 19,
-    "spleen": 20,
-    "stomach": 21,
-    "diaphragm": 22,
-    "muscle": 23,
-    "fat": 24,
-    "breast": 25,
-    "thyroid": 26,
-    "kidney": 27,
-    "scapula_clavicle": 28,
-    "table": 29,
-}
+__all__ = ["LABELS", "Anatomy", "generate_anatomy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,3 +34,80 @@ class Anatomy:
     def mask(self, *names: str) -> NDArray[np.bool_]:
         """Voxels that carry any of the named labels."""
         return np.isin(self.labels, [LABELS[name] for name in names])
+
+
+def generate_anatomy(
+    rng: np.random.Generator,
+    spacing_mm: float = 3.0,
+    shape: tuple[int, int, int] = (128, 112, 112),
+    heart_scale: float = 1.0,
+) -> Anatomy:
+    """One body without findings. heart_scale > 1 enlarges the heart (about 1.25 is plain cardiomegaly)."""
+    body = draw_habitus(rng, heart_scale)
+    frame = _place(rng, body, spacing_mm, shape)
+    torso = build_torso(rng, frame, body)
+    canvas = Painting(frame, np.full(shape, -1000, np.float32), np.zeros(shape, np.uint8))
+    pleura, below, diaphragm = _paint_walls(rng, canvas, torso, body)
+    spine = skeleton.draw_spine(rng, frame, torso, body)
+    plan = organs.draw_heart(rng, body)
+    blood = organs.draw_blood(rng, body)
+    middle = organs.Mediastinum(frame)
+    stomach = organs.paint_abdomen(rng, canvas, below, torso, spine, body, blood)
+    whole = (slice(None), slice(None), slice(None))
+    canvas.paint(whole, np.asarray(np.abs(below + 1.0) - 1.2, np.float32), 45.0, LABELS["diaphragm"])
+    bodies = skeleton.paint_spine(rng, canvas, spine)
+    box = frame.box((-62.0, float(spine.y_K.min()) - 85, float(frame.z_K[0]) - 1), (62.0, float(spine.y_K.max()) + 24, float(frame.z_K[-1]) + 1))
+    middle.include(box, bodies, 4.0)
+    organs.paint_oesophagus(rng, canvas, spine, middle, stomach)
+    organs.paint_heart(rng, canvas, plan, blood, middle)
+    organs.paint_great_vessels(rng, canvas, spine, body, plan, blood, middle)
+    airway = organs.draw_airway(rng, frame, spine, body, plan)
+    organs.paint_airway(canvas, airway, middle)
+    organs.paint_thyroid(rng, canvas, airway, blood)
+    distance = lungs.paint_lungs(rng, canvas, torso, body, pleura, diaphragm, middle, spine.y_K)
+    skeleton.paint_girdle(rng, canvas, torso, body)
+    skeleton.paint_sternum(rng, canvas, torso, body)
+    skeleton.paint_ribs(rng, canvas, torso, body, spine)
+    lungs.paint_trees(rng, canvas, distance, airway, plan, blood)
+    depth = lungs.pleural_depth(canvas.labels_IJK, spacing_mm)
+    return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, _affine(rng, frame), body.contrast_hu)
+
+
+def _place(rng: np.random.Generator, body: Habitus, spacing_mm: float, shape: tuple[int, int, int]) -> Frame:
+    """Put the grid around the chest; the scan range varies at both ends."""
+    centre = np.array([rng.normal(0, 5), rng.normal(4, 6), 0.0])
+    top = body.apex_z + rng.choice([rng.uniform(8, 40), rng.uniform(-6, 8), rng.uniform(40, 70)], p=[0.75, 0.1, 0.15])
+    extent = (np.array(shape) - 1) * spacing_mm
+    centre[2] = top - extent[2] / 2
+    axes = [(np.arange(n) * spacing_mm - e / 2 + c).astype(np.float32) for n, e, c in zip(shape, extent, centre, strict=True)]
+    knots = tuple(int(max(4, round(e / 34))) for e in extent)
+    return Frame(axes[0], axes[1], axes[2], float(spacing_mm), smooth_noise(rng, shape, knots))
+
+
+def _paint_walls(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus) -> tuple[Floats, Floats, Floats]:
+    """Fat, muscle and the inside of the trunk; distances to the pleural space and to the space under the diaphragm."""
+    frame = canvas.frame
+    whole = (slice(None), slice(None), slice(None))
+    skin = torso.distance(torso.skin_AK)
+    canvas.paint(whole, skin, np.asarray(np.where(skin > -2.5, 10.0, -102.0), np.float32), LABELS["fat"])
+    muscle = torso.distance(torso.muscle_AK)
+    streak = 16 * smooth_noise(rng, frame.shape, (30, 26, 14))
+    canvas.paint(whole, muscle, np.float32(46) + streak, LABELS["muscle"])
+    pleura = torso.distance(torso.pleura_AK)
+    canvas.paint(whole, pleura, -88.0, LABELS["mediastinum"])
+    diaphragm = lungs.diaphragm_height(rng, frame, torso, body)
+    below = np.maximum((frame.z_K[None, None, :] - diaphragm[:, :, None]) * np.float32(0.75), pleura)
+    canvas.labels_IJK[below < 0] = LABELS["fat"]
+    if body.female:
+        front = (muscle > 0) & (skin < -4) & (frame.y_J[None, :, None] > 20) & (np.abs(frame.z_K + 45) < 45)[None, None, :]
+        gland = smooth_noise(rng, frame.shape, (24, 20, 20)) > 0.9
+        canvas.labels_IJK[front] = LABELS["breast"]
+        canvas.hu_IJK[front & gland] += 70
+    return pleura, np.asarray(below, np.float32), diaphragm
+
+
+def _affine(rng: np.random.Generator, frame: Frame) -> Affine:
+    """Voxel index to RAS+ mm: the grid's own placement plus a random table offset."""
+    affine = np.diag([frame.spacing_mm] * 3 + [1.0]).astype(np.float64)
+    affine[:3, 3] = frame.first_mm + rng.uniform(-1, 1, 3) * np.array([25.0, 120.0, 150.0])
+    return affine

@@ -1,0 +1,163 @@
+"""Lungs: diaphragm, lobes and fissures, parenchyma, and the trees of vessels and airways inside."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from asap.phantom.labels import LABELS, LOBES
+from asap.phantom.organs import Airway, BloodHU, HeartPlan, Mediastinum
+from asap.phantom.solids import Painting, Floats, Frame, smooth_noise, tube_depth
+from asap.phantom.torso import Habitus, Torso
+from asap.phantom.vessels import Tree, grow_tree
+
+
+def diaphragm_height(rng: np.random.Generator, frame: Frame, torso: Torso, body: Habitus) -> Floats:
+    """Height of the diaphragm's upper face over (i, j) in mm: two domes, falling steeply to the chest wall."""
+    level = int(np.clip(np.searchsorted(frame.z_K, body.right_dome_z - 30), 0, len(frame.z_K) - 1))
+    edge = np.maximum(torso.pleura_AK[torso.angle_IJ, level], 20)
+    away = np.clip(torso.rho_IJ / edge, 0, 1.15)
+    x, y = frame.x_I[:, None], frame.y_J[None, :]
+    side = 1 / (1 + np.exp(-np.clip(x / 14, -30, 30)))
+    dome = side * body.right_dome_z + (1 - side) * body.left_dome_z
+    saddle = 11 * np.exp(-((x / 34) ** 2))
+    behind = np.clip(-y / np.maximum(torso.rho_IJ, 1), 0, 1)
+    ahead = np.clip(y / np.maximum(torso.rho_IJ, 1), 0, 1)
+    depth = float(rng.uniform(52, 80)) + float(rng.uniform(15, 35)) * behind - 36 * ahead
+    fall = 0.18 * away**2 + 0.82 * away**5
+    lean = 0.10 * y
+    wave = 3.0 * smooth_noise(rng, (len(frame.x_I), len(frame.y_J)), (8, 8))
+    return np.asarray(dome - saddle - depth * fall + lean + wave, np.float32)
+
+
+def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y_K: Floats) -> tuple[Floats, Floats]:
+    """Left and right border of the fat between the lungs over (j, k): thin in front, wider in the middle."""
+    y, z = frame.y_J[:, None], frame.z_K[None, :]
+    wide = float(rng.uniform(14, 20)) + 0.25 * np.clip(body.fat - 15, 0, 30)
+    upper = np.clip((z - 30) / 50, 0, 1)
+    middle = wide + 10 * upper
+    front = np.clip((y - 0.42 * body.chest_front * (1 - 0.8 * upper)) / 26, 0, 1)
+    back = np.clip((spine_y_K[None, :] + 22 - y) / 16, 0, 1)
+    thin = float(rng.uniform(1, 5)) + 0.3 * np.clip(body.fat - 12, 0, 30) + 9 * upper
+    half = middle * (1 - front) + thin * front
+    half = half * (1 - back) + 12 * back
+    drift = smooth_noise(rng, (len(frame.y_J), len(frame.z_K)), (6, 6)) * 3 - 3
+    return np.asarray(drift - half, np.float32), np.asarray(drift + half, np.float32)
+
+
+def paint_lungs(
+    rng: np.random.Generator,
+    canvas: Painting,
+    torso: Torso,
+    body: Habitus,
+    pleura_IJK: Floats,
+    diaphragm_IJ: Floats,
+    middle: Mediastinum,
+    spine_y_K: Floats,
+) -> Floats:
+    """Paint both lungs with lobes and fissures; return the signed distance to their union."""
+    frame = canvas.frame
+    x, y, z = frame.x_I[:, None, None], frame.y_J[None, :, None], frame.z_K[None, None, :]
+    left, right = midline_walls(rng, frame, body, spine_y_K)
+    slab = np.maximum(left[None] - x, x - right[None])
+    distance = np.maximum(pleura_IJK, (diaphragm_IJ[:, :, None] - z) * np.float32(0.75))
+    np.maximum(distance, -slab, out=distance)
+    np.maximum(distance, -middle.solid_IJK, out=distance)
+    distance += np.float32(0.8) * frame.noise_IJK
+    middle_x = (0.5 * (left + right))[None]
+    lobes, crease = _lobes(rng, frame, body, x - middle_x, y, z)
+    gravity = np.clip(-(y + 20) / 90, -1, 1)
+    grain = 20 * smooth_noise(rng, frame.shape, (26, 23, 23))
+    hu = np.asarray(body.lung_hu + 28 * gravity + grain + np.clip(1 - np.abs(crease) / 2.4, 0, 1) * 110, np.float32)
+    whole = (slice(None), slice(None), slice(None))
+    canvas.paint(whole, distance, hu)
+    inside = distance < 0
+    canvas.labels_IJK[inside] = lobes[inside]
+    return distance
+
+
+def _lobes(
+    rng: np.random.Generator, frame: Frame, body: Habitus, x: Floats, y: Floats, z: Floats
+) -> tuple[NDArray[np.uint8], Floats]:
+    """Lobe label of every voxel (as if all were lung) and the distance to the nearest fissure."""
+    wave = frame.noise_IJK * np.float32(3.0)
+    across = np.abs(x) * np.float32(0.12)
+    slope = float(rng.uniform(0.95, 1.3))
+    right_oblique = z - (rng.normal(-38, 7) - slope * y + across) + wave
+    left_oblique = z - (rng.normal(-30, 7) - slope * y + across) + wave
+    level = float(rng.normal(-40, 8))
+    horizontal = z - (level + 0.1 * y - 0.08 * np.abs(x - 60)) - wave
+    upper = np.uint8(LABELS["right_upper_lobe"])
+    right = np.where(right_oblique < 0, np.uint8(LABELS["right_lower_lobe"]), np.where(horizontal < 0, np.uint8(upper + 1), upper))
+    left = np.where(left_oblique < 0, np.uint8(LABELS["left_lower_lobe"]), np.uint8(LABELS["left_upper_lobe"]))
+    steep = np.float32(1 / np.hypot(1, slope))
+    flat = np.where(right_oblique > 0, np.abs(horizontal), np.float32(99))
+    crease = np.where(x > 0, np.minimum(np.abs(right_oblique) * steep, flat), np.abs(left_oblique) * steep)
+    return np.where(x > 0, right, left), np.asarray(crease, np.float32)
+
+
+def paint_trees(
+    rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, plan: HeartPlan, blood: BloodHU
+) -> None:
+    """Arteries beside airways, and veins, from each hilum to the pleura."""
+    frame = canvas.frame
+    labels = canvas.labels_IJK
+    arteries: list[Tree] = []
+    airways: list[Tree] = []
+    for side, first, last in ((0, 2, 4), (1, 5, 6)):
+        deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -4))
+        if len(deep) < 2000:
+            continue
+        ends = _positions(rng, frame, deep, 512)
+        hilum = airway.hila_mm[side].astype(np.float64)
+        outward = np.array([1.0 if side == 0 else -1.0, 0, 0])
+        tree = grow_tree(rng, hilum + np.array([0, 4.0, 3.0]), ends, 0.75, 7.5)
+        arteries.append(tree)
+        arteries.append(grow_tree(rng, hilum + np.array([0, 12.0, -14.0]) - 6 * outward, _positions(rng, frame, deep, 256), 0.85, 6.5))
+        airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), 1.2, 6.0))
+    lung = np.isin(labels, [LABELS[name] for name in LOBES])
+    if not arteries:
+        return
+    points, radii = np.concatenate([t.points_N3 for t in arteries]), np.concatenate([t.radii_N for t in arteries])
+    _paint_vessels(canvas, points, radii, lung, 42.0 + 0.8 * (0.5 * (blood.right + blood.left) - 42))
+    points, radii = np.concatenate([t.points_N3 for t in airways]), np.concatenate([t.radii_N for t in airways])
+    box, depth = tube_depth(frame, points, radii)
+    wall = np.clip(depth + 1.6, 0, 1.2) * np.float32(0.5)
+    view, inside = canvas.hu_IJK[box], lung[box]
+    view += np.where(inside, np.clip(wall, 0, 0.6) * (-350 - view), 0).astype(np.float32)
+    lumen = np.clip((depth - 0.4) * np.float32(0.5), 0, 1)
+    view += np.where(inside, lumen * (-985 - view), 0).astype(np.float32)
+
+
+def _positions(rng: np.random.Generator, frame: Frame, flat_N: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Random lung positions in mm, [count, 3]."""
+    chosen = rng.choice(flat_N, count)
+    i, j, k = np.unravel_index(chosen, frame.shape)
+    place = np.stack([frame.x_I[i], frame.y_J[j], frame.z_K[k]], axis=1).astype(np.float64)
+    return np.asarray(place + rng.uniform(-0.5, 0.5, place.shape) * frame.spacing_mm)
+
+
+def _paint_vessels(canvas: Painting, points: NDArray[np.float32], radii: NDArray[np.float32], lung: NDArray[np.bool_], hu: float) -> None:
+    """Blend vessels into the lung; a vessel thinner than a voxel fills only its share of it."""
+    spacing = canvas.frame.spacing_mm
+    box, depth = tube_depth(canvas.frame, points, np.maximum(radii, 0.5 * spacing))
+    box2, thin = tube_depth(canvas.frame, points, radii)
+    assert box2 == box or depth.shape != thin.shape
+    cover = np.clip(0.5 + depth / spacing, 0, 1)
+    if thin.shape == depth.shape:
+        share = np.clip((thin + 0.5 * spacing) / spacing, 0.0, 1.0)
+        cover = np.minimum(cover, np.maximum(share, 0))
+    view = canvas.hu_IJK[box]
+    view += np.where(lung[box], cover * (hu - view), 0).astype(np.float32)
+
+
+def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:
+    """Distance of every lung voxel to the nearest voxel outside that lung, mm (computed at half resolution)."""
+    out = np.zeros(labels_IJK.shape, np.float32)
+    for first, last in ((2, 4), (5, 6)):
+        lung = (labels_IJK >= first) & (labels_IJK <= last)
+        coarse = ndimage.distance_transform_edt(lung[::2, ::2, ::2], sampling=2 * spacing_mm).astype(np.float32)
+        fine = np.repeat(np.repeat(np.repeat(coarse, 2, 0), 2, 1), 2, 2)[: lung.shape[0], : lung.shape[1], : lung.shape[2]]
+        out[lung] = np.maximum(fine[lung] - 0.5 * spacing_mm, 0.5 * spacing_mm)
+    return out

@@ -1,0 +1,203 @@
+"""Geometry of generated bodies: a millimetre grid, distance functions, smooth noise and painting with partial volume.
+
+Coordinates are body millimetres: x right, y anterior, z superior, (0, 0, 0) at the level of the carina in the middle of the
+chest. Distances are signed, negative inside; they are approximate where an exact one would cost more than it shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Box = tuple[slice, slice, slice]
+EMPTY_MM = -99.0
+WHOLE: Box = (slice(None), slice(None), slice(None))
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The voxel grid in body millimetres.
+
+    x_I, y_J, z_K: 1-D float32 voxel-centre coordinates. spacing_mm: isotropic. noise_IJK: smooth field of unit deviation that
+    roughens surfaces.
+    """
+
+    x_I: Floats
+    y_J: Floats
+    z_K: Floats
+    spacing_mm: float
+    noise_IJK: Floats
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along x, y, z."""
+        return len(self.x_I), len(self.y_J), len(self.z_K)
+
+    @property
+    def first_mm(self) -> Floats:
+        """Position of voxel (0, 0, 0), [3]."""
+        return np.array([self.x_I[0], self.y_J[0], self.z_K[0]], np.float32)
+
+    def box(self, low_mm: tuple[float, float, float], high_mm: tuple[float, float, float]) -> Box:
+        """Slices of the voxels between two corners in mm (possibly empty)."""
+        slices = []
+        for axis_mm, low, high in zip((self.x_I, self.y_J, self.z_K), low_mm, high_mm, strict=True):
+            start = int(np.searchsorted(axis_mm, low))
+            slices.append(slice(start, max(start, int(np.searchsorted(axis_mm, high)))))
+        return slices[0], slices[1], slices[2]
+
+    def around(self, centre_mm: tuple[float, float, float], reach_mm: float) -> Box:
+        """Slices of the cube of half-width `reach_mm` about a point."""
+        low = (centre_mm[0] - reach_mm, centre_mm[1] - reach_mm, centre_mm[2] - reach_mm)
+        return self.box(low, (centre_mm[0] + reach_mm, centre_mm[1] + reach_mm, centre_mm[2] + reach_mm))
+
+    def coordinates(self, box: Box) -> tuple[Floats, Floats, Floats]:
+        """x [I,1,1], y [1,J,1], z [1,1,K] of a box, ready to broadcast."""
+        return self.x_I[box[0]][:, None, None], self.y_J[box[1]][None, :, None], self.z_K[box[2]][None, None, :]
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """Clean HU and labels being painted, from the outside of the body inwards."""
+
+    frame: Frame
+    hu_IJK: Floats
+    labels_IJK: NDArray[np.uint8]
+
+    def paint(self, box: Box, distance_mm: Floats, hu: Floats | float, label: int | None = None) -> None:
+        """Blend `hu` in where the signed distance is negative, with partial volume at the surface; set `label` inside."""
+        cover = np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / self.frame.spacing_mm), 0, 1)
+        view = self.hu_IJK[box]
+        view += cover * (hu - view)
+        if label is not None:
+            self.labels_IJK[box][distance_mm < 0] = label
+
+
+def ellipsoid(
+    frame: Frame,
+    centre_mm: tuple[float, float, float],
+    radii_mm: tuple[float, float, float],
+    rotation: NDArray[np.float64] | None = None,
+    margin_mm: float = 8.0,
+    roughness_mm: float = 0.0,
+) -> tuple[Box, Floats]:
+    """A box and the signed distance to an ellipsoid within it (first order: exact at the surface, scaled elsewhere).
+
+    rotation: 3x3, columns are the ellipsoid's axes in body coordinates.
+    """
+    axes = np.eye(3) if rotation is None else rotation
+    half = np.sqrt(((axes * np.asarray(radii_mm)) ** 2).sum(axis=1)) + margin_mm
+    low, high = np.asarray(centre_mm) - half, np.asarray(centre_mm) + half
+    box = frame.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    x, y, z = frame.coordinates(box)
+    x, y, z = x - np.float32(centre_mm[0]), y - np.float32(centre_mm[1]), z - np.float32(centre_mm[2])
+    level = np.float32(0)
+    steepness = np.float32(0)
+    for axis in range(3):
+        a, b, c = (np.float32(v / radii_mm[axis]) for v in axes[:, axis])
+        along = a * x + b * y + c * z
+        square = along * along
+        level = level + square
+        steepness = steepness + square * np.float32(1 / radii_mm[axis] ** 2)
+    root = np.sqrt(level)
+    distance = root * (root - 1) / np.sqrt(np.maximum(steepness, np.float32(1e-8)))
+    if roughness_mm:
+        distance += np.float32(roughness_mm) * frame.noise_IJK[box]
+    return box, np.asarray(distance, np.float32)
+
+
+def rotation_from_angles(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
+    """Rotation about z (yaw), then x (pitch), then y (roll)."""
+    a, b, c = np.deg2rad([yaw_deg, pitch_deg, roll_deg])
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    about_y = np.array([[np.cos(c), 0, np.sin(c)], [0, 1, 0], [-np.sin(c), 0, np.cos(c)]])
+    return np.asarray(about_z @ about_x @ about_y)
+
+
+def smooth_minimum(a: Floats, b: Floats, radius_mm: float) -> Floats:
+    """Minimum with rounded creases (union of two shapes with a fillet)."""
+    overlap = np.maximum(np.float32(radius_mm) - np.abs(a - b), 0)
+    return np.asarray(np.minimum(a, b) - overlap * overlap * np.float32(0.25 / radius_mm), np.float32)
+
+
+def tube_depth(frame: Frame, points_N3: NDArray[np.floating], radii_N: NDArray[np.floating]) -> tuple[Box, Floats]:
+    """How deep every voxel of the tubes' bounding box lies in a union of balls, in mm (EMPTY_MM far from all of them).
+
+    points_N3, radii_N: densely sampled centrelines (closer than a radius) in mm. Depth is max(radius - distance).
+    """
+    radii = np.asarray(radii_N, np.float32)
+    reach = np.ceil((radii + frame.spacing_mm) / frame.spacing_mm).astype(int)
+    at = (np.asarray(points_N3, np.float32) - frame.first_mm) / np.float32(frame.spacing_mm)
+    top = int(reach.max(initial=1)) + 1
+    low = np.clip(np.floor(at.min(axis=0)).astype(int) - top, 0, frame.shape)
+    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + top + 1, 0, frame.shape)
+    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    depth = np.full(np.maximum(high - low, 0), EMPTY_MM, np.float32)
+    if not depth.size:
+        return box, depth
+    for steps in np.unique(reach):
+        chosen = reach == steps
+        _stamp(depth, at[chosen] - low.astype(np.float32), radii[chosen], int(steps), frame.spacing_mm)
+    return box, depth
+
+
+def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, spacing_mm: float) -> None:
+    """Raise `depth` to radius - distance in the ball of `steps` voxels about each point (voxel coordinates)."""
+    span = np.arange(-steps, steps + 1)
+    offsets_M3 = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets_M3 = offsets_M3[(offsets_M3**2).sum(axis=1) <= (steps + 0.5) ** 2]
+    nearest_N3 = np.rint(at_N3).astype(np.int64)
+    size = np.array(depth.shape)
+    near_N = ((nearest_N3 >= -steps) & (nearest_N3 < size + steps)).all(axis=1)
+    nearest_N3, at_N3, radii_N = nearest_N3[near_N], at_N3[near_N], radii_N[near_N]
+    rest_N3 = (nearest_N3 - at_N3).astype(np.float32)
+    squared_NM = np.zeros((len(at_N3), len(offsets_M3)), np.float32)
+    valid_NM = np.ones(squared_NM.shape, bool)
+    flat_NM = np.zeros(squared_NM.shape, np.int64)
+    strides = (depth.shape[1] * depth.shape[2], depth.shape[2], 1)
+    edge = bool((nearest_N3 < steps).any() or (nearest_N3 >= size - steps).any())
+    for axis in range(3):
+        away = rest_N3[:, axis, None] + offsets_M3[None, :, axis].astype(np.float32)
+        squared_NM += away * away
+        index = nearest_N3[:, axis, None] + offsets_M3[None, :, axis]
+        if edge:
+            valid_NM &= (index >= 0) & (index < depth.shape[axis])
+        flat_NM += index * strides[axis]
+    value_NM = radii_N[:, None] - np.sqrt(squared_NM) * np.float32(spacing_mm)
+    flat = depth.reshape(-1)
+    if edge:
+        np.maximum.at(flat, flat_NM[valid_NM], value_NM[valid_NM])
+    else:
+        np.maximum.at(flat, flat_NM.ravel(), value_NM.ravel())
+
+
+def smooth_curve(knots_K3: NDArray[np.floating], step_mm: float) -> NDArray[np.float32]:
+    """Points about `step_mm` apart on a Catmull-Rom spline through the knots, [N, 3]."""
+    knots = np.asarray(knots_K3, np.float64)
+    padded = np.concatenate([[2 * knots[0] - knots[1]], knots, [2 * knots[-1] - knots[-2]]])
+    parts = []
+    for a, b, c, d in zip(padded[:-3], padded[1:-2], padded[2:-1], padded[3:], strict=True):
+        count = max(2, int(np.ceil(np.linalg.norm(c - b) / step_mm)))
+        t = np.linspace(0, 1, count, endpoint=False)[:, None]
+        parts.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+    return np.concatenate([*parts, knots[-1:]]).astype(np.float32)
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[int, ...]) -> Floats:
+    """Gaussian noise on a coarse grid of `knots` raised to `shape` by cubic B-splines; unit deviation."""
+    field = rng.standard_normal(knots).astype(np.float32)
+    for axis, (size, count) in enumerate(zip(shape, knots, strict=True)):
+        field = np.moveaxis(np.tensordot(_interpolation(size, count), field, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(field / max(float(field.std()), 1e-6), dtype=np.float32)
+
+
+def _interpolation(size: int, count: int) -> Floats:
+    """[size, count] weights of a cubic B-spline (smooth, not interpolating) over equally spaced knots."""
+    at = np.linspace(0, count - 1, size)[:, None] - np.arange(count)[None, :]
+    away = np.abs(at)
+    weights = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.where(away < 2, (2 - away) ** 3 / 6, 0))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

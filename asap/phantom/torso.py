@@ -1,0 +1,152 @@
+"""The trunk: how wide and deep chest, muscle, fat and skin reach around the body axis at every height.
+
+Every surface is a table of radii over (angle, z) about the body axis (x = y = 0), so that evaluating one on the voxel grid is
+a single gather. Angle 0 is right, 90 degrees anterior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.phantom.solids import Floats, Frame, smooth_noise
+
+ANGLES = 720
+
+
+@dataclass(frozen=True)
+class Habitus:
+    """Body build of one case, in mm unless named otherwise."""
+
+    female: bool
+    chest_half_width: float
+    chest_front: float
+    chest_back: float
+    apex_z: float
+    right_dome_z: float
+    left_dome_z: float
+    fat: float
+    muscle: float
+    arms_up: bool
+    heart_scale: float
+    kyphosis: float
+    tilt: float
+    lung_hu: float
+    contrast_phase: str
+    contrast_hu: float
+
+
+def draw_habitus(rng: np.random.Generator, heart_scale: float) -> Habitus:
+    """Draw one body. Women are a little smaller and have breasts."""
+    female = bool(rng.random() < 0.45)
+    size = rng.normal(0.96 if female else 1.03, 0.06)
+    dome = rng.uniform(-135, -85)
+    phase = str(rng.choice(["none", "pulmonary", "systemic", "venous"], p=[0.55, 0.12, 0.18, 0.15]))
+    return Habitus(
+        female=female,
+        chest_half_width=float(np.clip(rng.normal(133, 7) * size, 108, 158)),
+        chest_front=float(np.clip(rng.normal(84, 7) * size, 64, 104)),
+        chest_back=float(np.clip(rng.normal(88, 6) * size, 70, 106)),
+        apex_z=float(rng.normal(97, 8) * size),
+        right_dome_z=float(dome * size),
+        left_dome_z=float((dome - rng.uniform(2, 24)) * size),
+        fat=float(np.clip(rng.lognormal(np.log(17), 0.5), 5, 55)),
+        muscle=float(np.clip(rng.normal(0.9 if female else 1.1, 0.18), 0.5, 1.6)),
+        arms_up=bool(rng.random() < 0.78),
+        heart_scale=float(heart_scale * np.clip(rng.normal(1.0, 0.045), 0.9, 1.08) * size),
+        kyphosis=float(rng.uniform(4, 26)),
+        tilt=float(rng.normal(0, 4)),
+        lung_hu=float(np.clip(rng.normal(-865, 28), -920, -790)),
+        contrast_phase=phase,
+        contrast_hu=0.0 if phase == "none" else float(rng.uniform(90, 320)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Torso:
+    """Radii (ANGLES, K) of the surfaces and the maps that look them up.
+
+    pleura_AK: inside of the chest wall. muscle_AK: outside of the muscle layer. skin_AK: outside of the body.
+    angle_IJ: row of the tables for each (i, j); rho_IJ: distance from the body axis in mm.
+    """
+
+    pleura_AK: Floats
+    muscle_AK: Floats
+    skin_AK: Floats
+    angle_IJ: NDArray[np.int32]
+    rho_IJ: Floats
+
+    def distance(self, table_AK: Floats) -> Floats:
+        """Radial distance beyond a surface, (i, j, k) mm, negative inside."""
+        return np.asarray(self.rho_IJ[:, :, None] - table_AK[self.angle_IJ], np.float32)
+
+    def radius_at(self, table_AK: Floats, frame: Frame, angle_deg: Floats, z_mm: Floats) -> Floats:
+        """A surface's radius at given angles and heights."""
+        rows = (np.asarray(angle_deg) * (ANGLES / 360)).astype(int) % ANGLES
+        columns = np.clip(np.rint((z_mm - frame.z_K[0]) / frame.spacing_mm).astype(int), 0, len(frame.z_K) - 1)
+        return np.asarray(table_AK[rows, columns], np.float32)
+
+
+def build_torso(rng: np.random.Generator, frame: Frame, body: Habitus) -> Torso:
+    """All surfaces of one body on the frame."""
+    angle = np.deg2rad(np.arange(ANGLES) * (360 / ANGLES), dtype=np.float32)[:, None]
+    z = frame.z_K[None, :]
+    pleura = _pleura(rng, angle, z, body)
+    muscle = _muscle(angle, z, body, pleura)
+    skin = _skin(rng, angle, z, body, muscle)
+    x, y = np.meshgrid(frame.x_I, frame.y_J, indexing="ij")
+    rows = np.floor(np.rad2deg(np.arctan2(y, x)) * (ANGLES / 360) + 0.5).astype(np.int32) % ANGLES
+    return Torso(pleura, muscle, skin, rows, np.hypot(x, y).astype(np.float32))
+
+
+def superellipse(angle: Floats, width: Floats, front: Floats, back: Floats, power: float) -> Floats:
+    """Radius of a superellipse with different depth in front and behind."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    depth = np.where(sine > 0, front, back)
+    return np.asarray((np.abs(cosine / width) ** power + np.abs(sine / depth) ** power) ** (-1 / power), np.float32)
+
+
+def _pleura(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus) -> Floats:
+    """Inside of the rib cage: closed dome at the apex, widest near the diaphragm."""
+    down = np.clip((body.apex_z - z) / 190, 0, 1)
+    dome = (1 - (1 - down) ** 2.6) ** (1 / 2.1)
+    width = np.maximum(body.chest_half_width * (0.985 * dome), 2)
+    front = np.maximum(body.chest_front * (-0.18 + 1.18 * np.clip((body.apex_z + 6 - z) / 170, 0, 1) ** 0.62), 2)
+    back = np.maximum(body.chest_back * np.minimum(1, 0.25 + 0.75 * np.clip((body.apex_z - z) / 85, 0, 1) ** 0.55), 2)
+    back = back - body.kyphosis * np.clip((z + 20) / 120, 0, 1.2) ** 2
+    back = np.maximum(back, 25)
+    closed = np.clip((body.apex_z + 2 - z) / 14, 0, 1) ** 0.5
+    radius = superellipse(angle, width, np.maximum(front, 6), back, 2.25)
+    radius = radius * (1 + 0.014 * smooth_noise(rng, (ANGLES, z.shape[1]), (9, 6))) * closed
+    return np.asarray(radius, np.float32)
+
+
+def _muscle(angle: Floats, z: Floats, body: Habitus, pleura: Floats) -> Floats:
+    """Outside of the muscles: ribs and intercostals, back extensors, pectorals, and the shoulder girdle at the top."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    high = np.clip((z - 5) / 60, 0, 1)
+    wall = 11 + 0 * sine
+    beside_spine = np.exp(-(((np.abs(cosine) - 0.32) / 0.26) ** 2)) * (sine < 0)
+    pectoral = np.exp(-(((np.abs(cosine) - 0.55) / 0.3) ** 2)) * (sine > 0) * (0.35 + 0.65 * high)
+    lateral = np.exp(-((sine / 0.55) ** 2)) * (0.5 + 0.9 * high)
+    around = wall + body.muscle * (26 * beside_spine + 14 * pectoral + 11 * lateral)
+    shoulder_width = (body.chest_half_width + 42) * (1 - 0.62 * np.clip((z - body.apex_z + 5) / 60, 0, 1) ** 1.3)
+    rise = np.clip((z - 0.25 * body.apex_z) / (0.75 * body.apex_z), 0, 1)
+    shoulders = superellipse(
+        angle, shoulder_width, np.float32(0.62 * body.chest_front), np.float32(0.86 * body.chest_back + 12), 2.3
+    )
+    return np.asarray(np.maximum(pleura + around, shoulders * rise**0.5), np.float32)
+
+
+def _skin(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus, muscle: Floats) -> Floats:
+    """Outside of the body: subcutaneous fat, thicker low and at the flanks, and breasts in women."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    low = np.clip(-(z + 20) / 120, 0, 1)
+    thickness = body.fat * (0.72 + 0.35 * low + 0.22 * np.abs(cosine) + 0.12 * np.clip(-sine, 0, 1))
+    thickness = thickness * (1 + 0.12 * smooth_noise(rng, (ANGLES, z.shape[1]), (8, 5)))
+    breast = (16 + 1.15 * body.fat) if body.female else max(0.0, 0.5 * (body.fat - 18))
+    bulge = np.exp(-(((np.abs(cosine) - 0.52) / 0.24) ** 2)) * (sine > 0)
+    level = np.exp(-(((z + 45) / 42) ** 2))
+    return np.asarray(muscle + thickness + breast * bulge * level + 2, np.float32)
