@@ -13,15 +13,16 @@ from asap.models.manifest import MANIFEST_NAME
 
 PACKAGED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
-# Letters and digits first, so that any text can be written; then the words most sentences of a chest report are made of.
+_COMMON_WORDS = """the in of with and no is are there mm right left upper middle lower lobe lung lungs pleural effusion
+pneumothorax consolidation nodule mass heart aorta normal size opacity ground glass atelectasis emphysema lymph node nodes
+small large seen calcified plaque coronary pericardial mediastinal hilar fracture vertebra rib clear patent enlarged"""
+# Characters first, so that any text can be written; then the words most sentences of a chest report are made of.
 TEST_WORDS: tuple[str, ...] = (
     *".,-/()'",
     *string.digits,
     *string.ascii_lowercase,
     *(f"##{c}" for c in string.digits + string.ascii_lowercase),
-    *"the in of with and no is are there a mm right left upper middle lower lobe lung lungs pleural effusion pneumothorax".split(),
-    *"consolidation nodule mass heart aorta normal size opacity ground glass atelectasis emphysema lymph node nodes small".split(),
-    *"large seen calcified plaque coronary pericardial mediastinal hilar fracture vertebra rib clear patent enlarged".split(),
+    *_COMMON_WORDS.split(),
 )
 TEST_CONFIG = AsapConfig(
     encoder=EncoderConfig(

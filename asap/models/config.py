@@ -98,9 +98,9 @@ class AsapConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AsapConfig:
         """Inverse of `to_json`. Missing keys take their default; unknown keys and wrong types raise WeightsError."""
-        values = _typed(cls, data, skip=("encoder", "text"))
-        encoder = EncoderConfig(**_typed(EncoderConfig, _section(data, "encoder")))
-        text = TextConfig(**_typed(TextConfig, _section(data, "text")))
+        values = values_from_json(cls, data, skip=("encoder", "text"))
+        encoder = EncoderConfig(**values_from_json(EncoderConfig, _section(data, "encoder")))
+        text = TextConfig(**values_from_json(TextConfig, _section(data, "text")))
         return cls(encoder=encoder, text=text, **values)
 
 
@@ -115,8 +115,11 @@ def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section  # type: ignore[no-any-return]
 
 
-def _typed(cls: type, data: Mapping[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The values of `data` for the fields of `cls`, each checked against the type of the field's default."""
+def values_from_json(cls: type, data: Mapping[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The values of `data` for the fields of the dataclass `cls`, each checked against the type of the field's default.
+
+    Fields are whole numbers, numbers or tuples of them; `skip` names those the caller reads. WeightsError on anything else.
+    """
     _require(isinstance(data, Mapping), "it must be an object")
     allowed = {f.name for f in fields(cls)}
     _require(set(data) <= allowed, "it has keys this version does not know")

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +16,14 @@ from torch import Tensor, nn
 from asap.errors import WeightsError
 from asap.models.asap import Asap
 from asap.models.catalog import MODELS, TEST_CONFIG, TEST_WORDS, ModelEntry, model_folder
-from asap.models.config import AsapConfig
+from asap.models.config import AsapConfig, values_from_json
 from asap.models.weights import StoredWeights, read_weights
 from asap.models.wordpiece import WordPiece
+
+if TYPE_CHECKING:
+    from asap.models.mini import AsapMini
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,38 +37,38 @@ class LoadedAsap:
     calibration: Mapping[str, Any] | None
 
 
-def load_asap(source: str | Path, dtype: torch.dtype | None = None) -> LoadedAsap:
-    """Load by catalogue name ("asap-base", "asap-test") or from a folder of weights.
+@dataclass(frozen=True, eq=False)
+class LoadedMini:
+    """`AsapMini` in evaluation mode; it reads sentences by itself."""
 
-    dtype: of matrices and embeddings; None takes bfloat16 where the processor multiplies it in hardware, else float32.
-    Tensors stay memory-mapped when they are stored in that dtype. Raises WeightsError.
+    name: str
+    model: AsapMini
+    weights_sha256: str
+    calibration: Mapping[str, Any] | None
+
+
+LoadedModel = LoadedAsap | LoadedMini
+
+
+def load_model(source: str | Path, dtype: torch.dtype | None = None) -> LoadedModel:
+    """Load by catalogue name ("asap-base", "asap-mini", "asap-test") or from a folder (Path) of weights.
+
+    dtype: of the published architecture's matrices and embeddings; None takes bfloat16 where the processor multiplies it in
+    hardware, else float32. The embedded model keeps the type it is stored in unless told. Tensors stay memory-mapped when they
+    are stored in that type. Raises WeightsError.
     """
-    dtype = dtype or preferred_dtype()
     entry = MODELS.get(source) if isinstance(source, str) else None
     if entry is not None and entry.seed is not None:
-        return _made_from_seed(entry, entry.seed, dtype)
+        return _made_from_seed(entry, entry.seed, dtype or preferred_dtype())
     folder = source if isinstance(source, Path) else model_folder(source)
-    return assemble(read_weights(folder), dtype)
-
-
-def assemble(stored: StoredWeights, dtype: torch.dtype) -> LoadedAsap:
-    """The model of verified weights. WeightsError when they are of another architecture or do not fit their own config."""
-    manifest = stored.manifest
-    if manifest.architecture != "asap" or stored.tokenizer_json is None:
-        raise WeightsError("These weights are not those of an ASAP model with its tokenizer.")
-    config = AsapConfig.from_json(manifest.config)
-    with torch.device("meta"):
-        model = Asap(config)
-    fill(model, stored.tensors)
-    tokenizer = WordPiece.from_json(stored.tokenizer_json, config.text.max_positions)
-    if tokenizer.vocabulary_size > config.text.vocab:
-        raise WeightsError("The tokenizer has more tokens than the model knows.")
-    model.set_precision(dtype)
-    return LoadedAsap(manifest.name, _frozen(model), tokenizer, manifest.weights_sha256, manifest.calibration)
+    stored = read_weights(folder)
+    if stored.manifest.architecture == "asap-mini":
+        return _assemble_mini(stored, dtype)
+    return _assemble_asap(stored, dtype or preferred_dtype())
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put tensors into a model built on the meta device, without copies. WeightsError unless names and shapes agree exactly."""
+    """Put tensors into a model in place of its own, without copies. WeightsError unless names and shapes agree exactly."""
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     if {name: tuple(value.shape) for name, value in tensors.items()} != expected:
         raise WeightsError("The weights do not fit the sizes their manifest names.")
@@ -92,6 +97,32 @@ def seeded_state(model: nn.Module, seed: int) -> dict[str, Tensor]:
     return state
 
 
+def _assemble_asap(stored: StoredWeights, dtype: torch.dtype) -> LoadedAsap:
+    manifest = stored.manifest
+    if stored.tokenizer_json is None:
+        raise WeightsError("The weights have no tokenizer beside them; import them again.")
+    config = AsapConfig.from_json(manifest.config)
+    with torch.device("meta"):
+        model = Asap(config)
+    fill(model, stored.tensors)
+    tokenizer = WordPiece.from_json(stored.tokenizer_json, config.text.max_positions)
+    if tokenizer.vocabulary_size > config.text.vocab:
+        raise WeightsError("The tokenizer has more tokens than the model knows.")
+    return LoadedAsap(manifest.name, frozen(model.set_precision(dtype)), tokenizer, manifest.weights_sha256, manifest.calibration)
+
+
+def _assemble_mini(stored: StoredWeights, dtype: torch.dtype | None) -> LoadedMini:
+    from asap.models.mini import AsapMini  # noqa: PLC0415 - its sentence rules are of no use to the published model
+    from asap.models.mini_image import MiniConfig  # noqa: PLC0415
+
+    manifest = stored.manifest
+    config = MiniConfig(**values_from_json(MiniConfig, manifest.config))
+    model = AsapMini(config)  # a few MB: built with its tables, then filled
+    fill(model, stored.tensors)
+    model = frozen(model if dtype is None else model.to(dtype))
+    return LoadedMini(manifest.name, model, manifest.weights_sha256, manifest.calibration)
+
+
 def _made_from_seed(entry: ModelEntry, seed: int, dtype: torch.dtype) -> LoadedAsap:
     with torch.device("meta"):
         model = Asap(TEST_CONFIG)
@@ -99,10 +130,11 @@ def _made_from_seed(entry: ModelEntry, seed: int, dtype: torch.dtype) -> LoadedA
     digest = hashlib.sha256(b"".join(value.numpy().tobytes() for value in state.values())).hexdigest()
     fill(model, state)
     tokenizer = WordPiece.from_vocabulary(TEST_WORDS, TEST_CONFIG.text.max_positions)
-    return LoadedAsap(entry.name, _frozen(model.set_precision(dtype)), tokenizer, digest, None)
+    return LoadedAsap(entry.name, frozen(model.set_precision(dtype)), tokenizer, digest, None)
 
 
-def _frozen(model: Asap) -> Asap:
+def frozen(model: Module) -> Module:
+    """The model in evaluation mode, asking for no gradients."""
     model.eval()
     model.requires_grad_(False)
     return model
