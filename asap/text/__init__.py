@@ -1,0 +1,1 @@
+"""Reading radiology reports in plain Python: sections, sentences, findings, sides, sizes and places."""

@@ -1,0 +1,54 @@
+"""Whether a sentence has a place to show, and, where it has none, the reason in words a reader understands."""
+
+from __future__ import annotations
+
+from asap.report import Finding
+from asap.text.mentions import Reading
+from asap.text.normality import normal_positions
+from asap.text.patterns import PatternIndex
+from asap.text.vocabulary import ANATOMY, FINDINGS
+
+ABSENT = "States that something is absent."
+NOTHING_TO_SHOW = "Names nothing that has a place in the image."
+OUTSIDE_CHEST = "Speaks of an organ a chest CT does not show well."
+
+_SECTIONS_WITHOUT_PLACE = frozenset({"technique", "comparison", "clinical_information", "examination", "recommendation"})
+_INDEX = PatternIndex((
+    ("aside", (
+        "recommend*", "is|are advised", "suggested follow", "follow up", "correlat*", "technique", "comparison", "compared ~2 previous|prior",
+        "comparison none", "contrast ~3 administ*", "section thickness", "slice thickness", "axial plane", "clinical information|history|data",
+        "could not ~3 evaluated", "cannot ~3 evaluated|assessed", "not ~2 evaluated", "limited ~2 evaluation|study|examination",
+        "motion artifact", "history of", "images|image were|was", "multiplanar", "reconstruct*", "without contrast", "suboptimal*",
+        "image ~2 obtained|acquired|taken", "evaluation ~2 limited", "was|were performed", "examined ~3 window", "dictated", "thank you")),
+))  # fmt: skip
+
+
+def localisable(section: str, reading: Reading) -> tuple[bool, str | None]:
+    """(whether there is a place to show, reason where there is none) of one sentence."""
+    if section in _SECTIONS_WITHOUT_PLACE:
+        return False, NOTHING_TO_SHOW
+    stated = [finding for finding in reading.findings if finding.assertion != "absent"]
+    if any(_has_place(finding) for finding in stated):
+        return True, None
+    named = [place.anatomy for place in reading.places]
+    in_chest = [key for key in named if ANATOMY[key].chest]
+    normal = bool(normal_positions(reading.tokens))
+    if normal and in_chest:
+        return True, None
+    if reading.findings and not stated:
+        return False, ABSENT
+    if not reading.findings and in_chest and not _is_aside(reading):
+        return True, None
+    if (named or stated) and not in_chest:
+        return False, OUTSIDE_CHEST
+    return False, NOTHING_TO_SHOW
+
+
+def _has_place(finding: Finding) -> bool:
+    if not FINDINGS[finding.concept].chest:
+        return False
+    return finding.anatomy is not None and ANATOMY[finding.anatomy].chest
+
+
+def _is_aside(reading: Reading) -> bool:
+    return bool(_INDEX.find(reading.tokens)) or any(cue.key.startswith("absent") for cue in reading.cues.matches)

@@ -1,0 +1,43 @@
+"""Sizes stated in a sentence, in millimetres."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NUMBER = r"\d{1,4}(?:[.,]\d{1,2})?"
+_UNIT = r"(?P<unit>mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)\b"
+_INNER_UNIT = r"\s?(?:mm|cm)?"
+# "12 mm", "2,3 cm", "15x12 mm", "2.3 x 4 x 5 mm", "12 mm x 8 mm", "4-5 mm", "8 and 10 mm"
+_SIZE = re.compile(
+    rf"(?<![\w.,])(?P<numbers>{_NUMBER}(?:{_INNER_UNIT}\s?(?:[x×*–-]|to|and|by|,)\s?{_NUMBER}){{0,5}})\s?-?{_UNIT}", re.I
+)
+_ONE_EXTENT = re.compile(rf"({_NUMBER})\s?(mm|cm)?", re.I)
+# A former size ("previously 12 mm", "from 12 mm to 15 mm") and the thickness of a slice are not sizes of the finding.
+_FORMER = re.compile(
+    r"(?:previous(?:ly)?|prior|former(?:ly)?|earlier|initial(?:ly)?|was|from|slice|section|collimation|interval)\W+(?:\w+\W+){0,3}$",
+    re.I,
+)
+_LARGEST_MM = 600.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """The largest extent stated at text[start:end]."""
+
+    largest_mm: float
+    start: int
+    end: int
+
+
+def find_sizes(text: str) -> tuple[Size, ...]:
+    """Sizes in reading order; former sizes, slice thicknesses and impossible values are left out."""
+    sizes: list[Size] = []
+    for match in _SIZE.finditer(text):
+        largest = max(
+            float(number.replace(",", ".")) * (10.0 if (unit or match["unit"]).lower().startswith("c") else 1.0)
+            for number, unit in _ONE_EXTENT.findall(match["numbers"])
+        )
+        if 0.0 < largest <= _LARGEST_MM and not _FORMER.search(text, max(0, match.start() - 40), match.start()):
+            sizes.append(Size(largest, match.start(), match.end()))
+    return tuple(sizes)
