@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from asap.errors import InputError
-from asap.io import nifti, nrrd
+from asap.io import dicom, nifti, nrrd
 from asap.io.byte_stream import GZIP_MAGIC, open_regular
 from asap.volume import Volume
 
@@ -23,9 +23,7 @@ _NAMED = (
 def parse(path: Path) -> Volume:
     """Read any supported image in this process. Raises InputError; `asap.io.read.read_volume` runs it in a child."""
     if path.is_dir():
-        from asap.io.dicom import read_dicom_series  # noqa: PLC0415 - pydicom is optional
-
-        return read_dicom_series(path)
+        return dicom.read_dicom_series(path)
     with open_regular(path) as file:
         prefix = file.read(_PREFIX_BYTES) or b""
     if prefix.startswith(GZIP_MAGIC):
@@ -37,9 +35,7 @@ def parse(path: Path) -> Volume:
     if nifti.is_nifti(prefix):
         return nifti.read_nifti(path)
     if prefix[128:132] == b"DICM":
-        from asap.io.dicom import read_dicom_file  # noqa: PLC0415
-
-        return read_dicom_file(path)
+        return dicom.read_dicom_file(path)
     for magic, sentence in _NAMED:
         if prefix.startswith(magic):
             raise InputError(sentence)

@@ -156,9 +156,7 @@ def _affine(fields: dict[str, Any]) -> Affine:
         return affine
     if quaternion is not None:
         return checked_affine(quaternion)
-    warnings.warn(
-        "The file stores no orientation; left and right were assumed.", GeometryWarning, stacklevel=2
-    )
+    warnings.warn("The file stores no orientation; left and right were assumed.", GeometryWarning, stacklevel=2)
     return checked_affine(np.diag([*(np.abs(fields["pixdim"][1:4]) * mm), 1.0]))
 
 

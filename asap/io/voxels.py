@@ -58,16 +58,27 @@ def fits_int16(values: NDArray[Any]) -> bool:
         return inside and (values.dtype.kind in "iu" or bool(np.array_equal(values, np.rint(values))))
 
 
+class HuBuffer:
+    """A flat array filled in pieces: int16 as long as every value is a whole number within int16, then float32."""
+
+    def __init__(self, count: int) -> None:
+        """count: voxels in all; already compared with `limits` by the caller."""
+        self.array: HuArray = np.empty(count, np.int16)
+
+    def put(self, start: int, values: NDArray[Any]) -> None:
+        """Store values [start, start + len) in order; pieces must come from front to back."""
+        if self.array.dtype == np.int16 and not fits_int16(values):
+            whole, self.array = self.array, np.empty(len(self.array), np.float32)
+            self.array[:start] = whole[:start]
+        with np.errstate(all="ignore"):
+            self.array[start : start + len(values)] = values
+
+
 def _read_converted(stream: ByteStream, count: int, dtype: np.dtype[Any], slope: float, intercept: float) -> HuArray:
-    out: HuArray = np.empty(count, np.int16)
+    out = HuBuffer(count)
     chunk = np.empty(min(count, _CHUNK_VOXELS), dtype)
     for start in range(0, count, _CHUNK_VOXELS):
         stored = chunk[: min(_CHUNK_VOXELS, count - start)]
         stream.fill(stored.view(np.uint8).data)
-        values = scaled(stored, slope, intercept)
-        if out.dtype == np.int16 and not fits_int16(values):
-            whole, out = out, np.empty(count, np.float32)
-            out[:start] = whole[:start]
-        with np.errstate(all="ignore"):
-            out[start : start + len(values)] = values
-    return out
+        out.put(start, scaled(stored, slope, intercept))
+    return out.array
