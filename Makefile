@@ -1,0 +1,54 @@
+# Two commands: `make demo` shows what this is, `make test` shows that it holds. Each makes its own environment.
+PYTHON ?= python3.11
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+HEADLESS ?= asap-demo
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test quick check bench test-full test-numpy2 clean
+
+demo: $(VENV)/.run
+	$(VENV)/bin/asap demo --headless "$(HEADLESS)"
+
+test: $(VENV)/.dev check test-numpy2
+	$(PY) -m pytest -n 2 --dist loadfile -m "not long"
+
+quick: $(VENV)/.dev
+	$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not long"
+
+test-full: $(VENV)/.dev check
+	$(PY) -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m pip install --quiet --dry-run --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[dev]"
+
+bench: $(VENV)/.dev
+	$(PY) -m tests.benchmarks
+
+# The package without the server must also pass with numpy 2 and pydicom 3.
+test-numpy2: .venv-numpy2/.ready
+	.venv-numpy2/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not long" tests/io tests/text tests/inference
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) "$(TORCH)" -e ".[dicom]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) "$(TORCH)" -e ".[dev]" -e ./training
+	touch $@ $(VENV)/.run
+
+.venv-numpy2/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-numpy2
+	.venv-numpy2/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" "numpy>=2" "pydicom>=3" -e ".[dev]" -e ./training
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-numpy2 asap-demo

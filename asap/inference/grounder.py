@@ -1,0 +1,123 @@
+"""What the engine needs of a model: cells of a volume, rows of sentences, and how well each row fits each cell.
+
+Axes: N cells of one volume (grid in C order), S sentences, C numbers of a cell, T numbers of a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from asap.models.asap import Asap
+from asap.models.load import preferred_dtype
+from asap.models.mini import MINI_GRID, AsapMini
+from asap.models.phrase_encoder import tokenise
+from asap.models.wordpiece import WordPiece
+from asap.preprocess import GridConfig
+from asap.report import Sentence
+
+
+class Grounder(Protocol):
+    """One model as the engine sees it. `calibration` is the manifest's entry, or None when its scores mean no probability."""
+
+    name: str
+    weights_sha256: str
+    grid: GridConfig
+    calibration: Mapping[str, Any] | None
+
+    def encode_image(self, image_11HWD: Tensor) -> Tensor:
+        """Network input -> what is kept of a volume, [N, C]."""
+        ...
+
+    def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
+        """One row per sentence, [S, T]; a row depends on its own sentence alone."""
+        ...
+
+    def match(self, rows_ST: Tensor, cells_NC: Tensor) -> Tensor:
+        """How well sentence s fits cell n: float32 [S, N], higher is better; a logarithm of a probability or a cosine."""
+        ...
+
+    def heat(self, match_SN: Tensor) -> Tensor:
+        """Match -> what is drawn, [S, N] in [0, 1]."""
+        ...
+
+
+class AsapGrounder:
+    """The published model: cosine of a sentence's feature with every token's. Its scores are not calibrated."""
+
+    calibration: Mapping[str, Any] | None = None
+
+    def __init__(self, model: Asap, tokenizer: WordPiece, *, name: str, weights_sha256: str, grid: GridConfig) -> None:
+        self.name = name
+        self.weights_sha256 = weights_sha256
+        self.grid = grid
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+
+    @torch.inference_mode()
+    def encode_image(self, image_11HWD: Tensor) -> Tensor:
+        """Unit features of the tokens, [N, D]."""
+        v_BND = self._model.project_image(self._model.encode_image(image_11HWD))
+        return torch.nn.functional.normalize(v_BND[0], dim=-1)
+
+    @torch.inference_mode()
+    def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Unit features of the sentences, [S, D], each read alone as "[CLS] sentence"."""
+        encoded = [self._tokenizer.encode_sentence(sentence.text) for sentence in sentences]
+        length = max(len(e.ids) for e in encoded)
+        ids_SL, mask_SL, member_SL = (torch.zeros(len(encoded), length, dtype=torch.long) for _ in range(3))
+        for row, e in enumerate(encoded):
+            ids_SL[row, : len(e.ids)] = torch.from_numpy(e.ids)
+            mask_SL[row, : len(e.ids)] = torch.from_numpy(e.mask)
+            member_SL[row, : len(e.ids)] = torch.from_numpy(e.sentence_ids)
+        text_SLD = self._model.encode_text(ids_SL, mask_SL)
+        return torch.nn.functional.normalize(self._model.sentence_features(text_SLD, member_SL)[:, 0], dim=-1)
+
+    def match(self, rows_ST: Tensor, cells_NC: Tensor) -> Tensor:
+        """Cosine similarity."""
+        return rows_ST.float() @ cells_NC.float().T
+
+    def heat(self, match_SN: Tensor) -> Tensor:
+        """Cosine, stretched from the volume's lowest to its highest."""
+        low, high = match_SN.amin(dim=1, keepdim=True), match_SN.amax(dim=1, keepdim=True)
+        return (match_SN - low) / (high - low).clamp_min(1e-6)
+
+
+class MiniGrounder:
+    """The embedded model: log-probability that a cell belongs to what the sentence says."""
+
+    grid: GridConfig = MINI_GRID
+
+    def __init__(self, model: AsapMini, *, name: str, weights_sha256: str, calibration: Mapping[str, Any] | None) -> None:
+        self.name = name
+        self.weights_sha256 = weights_sha256
+        self.calibration = calibration
+        self._model = model.eval()
+        self._parts, self._features = model.config.parts, model.config.features
+
+    @torch.inference_mode()
+    def encode_image(self, image_11HWD: Tensor) -> Tensor:
+        """Unit features of the cells, [N, P * F], bfloat16. Computed as in training: bfloat16 where the processor has it."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=preferred_dtype() == torch.bfloat16):
+            cells_BNPF = self._model.image(image_11HWD)
+        return cells_BNPF[0].flatten(1).to(torch.bfloat16)  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Features and biases of the parts, [S, P * (F + 1)]."""
+        features_SPF, bias_SP = self._model.text(tokenise(sentences, self._model.config.word_buckets))
+        return torch.cat([features_SPF, bias_SP[..., None]], dim=-1).flatten(1)
+
+    @torch.inference_mode()
+    def match(self, rows_ST: Tensor, cells_NC: Tensor) -> Tensor:
+        """Log-probability."""
+        rows_SPT = rows_ST.reshape(-1, self._parts, self._features + 1)
+        cells_NPF = cells_NC.reshape(-1, self._parts, self._features).float()
+        return self._model.matcher(rows_SPT[..., :-1], rows_SPT[..., -1], cells_NPF)  # type: ignore[no-any-return]
+
+    def heat(self, match_SN: Tensor) -> Tensor:
+        """Probability."""
+        return match_SN.exp()

@@ -1,0 +1,24 @@
+"""Skips are named at the end of a run; where ASAP_SKIP_IS_FAILURE is set (continuous integration) they fail it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out and why."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"left out: {report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> object:
+    """Turn a skip into a failure in continuous integration."""
+    outcome = yield
+    report = outcome.get_result()
+    if os.environ.get("ASAP_SKIP_IS_FAILURE") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
