@@ -60,6 +60,8 @@ _CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "unchanged", "stable", "persist*", "continue*", "measure*", "remain*")),
 )  # fmt: skip
 _INDEX = PatternIndex(_CUES)
+_NEGATIONS = frozenset({"not", "no", "never", "nor"})
+_EARLIER = frozenset({"previous", "previously", "prior", "earlier", "former"})
 _NEW_STATEMENT = frozenset(
     "there a an mild minimal small few some several multiple stable bilateral moderate large slight diffuse scattered patchy linear tortuous "
     "calcified calcific unchanged with degenerative heart lung mediastinum trachea old healed chronic increased subsegmental left right".split()
@@ -78,8 +80,21 @@ def find_cues(tokens: Sequence[Token]) -> Cues:
     """Find the cues of a sentence. A cue inside a longer one ("no" in "no change in") does not count."""
     matches = longest(_INDEX.find(tokens))
     masked = {position for match in matches if match.key == "pseudo" for position in match.positions}
-    kept = tuple(match for match in matches if match.key == "pseudo" or not masked.intersection(match.positions))
+    kept = tuple(
+        match
+        for match in matches
+        if match.key == "pseudo" or not (masked.intersection(match.positions) or _is_false_statement(match, tokens))
+    )
     return Cues(kept, tokens)
+
+
+def _is_false_statement(cue: Match, tokens: Sequence[Token]) -> bool:
+    """A statement that is negated itself ("was not observed") or tells of an earlier examination ("was seen previously")."""
+    if cue.key != "present_after":
+        return False
+    inside = {token.form for token in tokens[cue.first : cue.last + 1]}
+    following = {token.form for token in tokens[cue.last + 1 : cue.last + 5]}
+    return bool(inside & _NEGATIONS) or bool(following & _EARLIER)
 
 
 def assertion_of(cues: Cues, first: int, last: int) -> Assertion:

@@ -18,6 +18,7 @@ class FindingEntry:
     chest: whether a chest CT shows its place. ctrate: the CT-RATE label it stands for, or None.
     becomes: (anatomy, concept) pairs: the general word at that place is the special finding ("nodule" at "thyroid").
     keeps_place: the default anatomy holds whatever else the sentence names (an effusion "in the right lung" is pleural).
+    vague: a word so general that it is left out beside any other finding, and is no finding where it "is normal" ("density").
     """
 
     patterns: tuple[str, ...]
@@ -26,6 +27,7 @@ class FindingEntry:
     ctrate: str | None = None
     becomes: tuple[tuple[str, str], ...] = ()
     keeps_place: bool = False
+    vague: bool = False
 
 
 _ORGAN_LESIONS = (
@@ -49,7 +51,7 @@ FINDINGS: dict[str, FindingEntry] = {
         ("nodule", "nodular lesion", "nodular density", "nodular opacity", "nodular image", "nodular formation", "micronodule",
          "nodular appearance", "nodularity", "nodular shadow", "nodular ground glass", "intrapulmonary lymph node",
          "intraparenchymal lymph node", "subpleural lymph node", "fissural lymph node", "ggn", "spn", "coin lesion",
-         "nodular structure", "pulmonary lesion", "nodular infiltrat*"),
+         "nodular structure", "ground glass nodule", "pulmonary lesion", "nodular infiltrat*"),
         "lung", ctrate="Lung nodule", becomes=(("mediastinum", "mediastinal_mass"), *_ORGAN_LESIONS)),
     "mass": FindingEntry(
         ("mass", "mass lesion", "tumor", "tumoral lesion", "neoplasm", "neoplastic lesion", "malignancy", "carcinoma", "cancer",
@@ -258,12 +260,13 @@ FINDINGS: dict[str, FindingEntry] = {
     "lesion": FindingEntry(
         ("lesion", "focus", "formation", "hypodense|hyperdense area|focus|lesion", "density area", "focal abnormality", "hypodensity",
          "hyperdensity", "focal density", "lucency", "soft tissue density", "density", "adenoma", "lipoma", "hamartoma", "radiolucen*"),
-        None, becomes=_MASSES),
+        None, becomes=_MASSES, vague=True),
     "calcification": FindingEntry(
         ("calcif*", "calcific", "calcific focus|area|density|lesion", "plaque", "calcified"), None, becomes=_CALCIFICATIONS),
     "calcified_lymph_node": FindingEntry(
         ("calcif* ~3 lymph node|adenopathy", "lymph node ~3 calcif*", "calcif* ~2 node", "hilar|mediastinal|subcarinal ~2 calcif*",
-         "calcif* ~3 hilar|mediastinal|hilum"), "lymph_node"),
+         "calcif* ~3 hilar|mediastinal|hilum"), "lymph_node",
+        ctrate="Lymphadenopathy"),
     "valve_calcification": FindingEntry(("valve|valvular|annulus|annular|mitral ~4 calcif*", "calcif* ~4 valve|annulus|mitral|valvular"),
                                         "heart", keeps_place=True),
     "pneumomediastinum": FindingEntry(("pneumomediast*", "mediastinal emphysema|air", "free air ~3 mediastin*"), "mediastinum", keeps_place=True),
@@ -332,7 +335,7 @@ FINDINGS: dict[str, FindingEntry] = {
     "wall_thickening": FindingEntry(
         ("thicken*", "wall thicken*", "wall thickness increase", "increase* ~2 wall thickness", "thickness increase", "tumoral wall thicken*"),
         None, becomes=(("airway", "peribronchial_thickening"), ("pleura", "pleural_thickening"), ("pericardium", "pericardial_thickening"),
-                       ("esophagus", "esophageal_abnormality"), ("adrenal", "adrenal_lesion"), ("heart", "cardiomegaly"))),
+                       ("esophagus", "esophageal_abnormality"), ("adrenal", "adrenal_lesion"), ("heart", "cardiomegaly")), vague=True),
     "abscess": FindingEntry(("abscess*", "collection"), None),
     "tuberculosis": FindingEntry(("tubercul*", "tb"), "lung"),
     "contusion": FindingEntry(("contusion", "laceration", "hematoma", "hemorrhag*"), None),
@@ -366,6 +369,6 @@ FINDINGS: dict[str, FindingEntry] = {
     "abnormality": FindingEntry(
         ("abnormal*", "patholog*", "disease", "process", "pathologic finding", "blunt*", "obscur*", "silhouetting", "indistinct*", "prominen*",
          "haziness", "hazy", "haze", "poorly defined", "ill defined", "changes", "injury", "dislocat*", "sublux*", "separation", "inflammat*"),
-        None),
+        None, vague=True),
 }
 # fmt: on

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from asap.report import Finding, Side
 from asap.text.anatomy import Place, SideWord, find_places, find_sides
 from asap.text.assertions import Cues, assertion_of, find_cues
+from asap.text.normality import normal_positions
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.sizes import Size, find_sizes
 from asap.text.tokens import Token, tokenise
@@ -38,20 +39,22 @@ def read_mentions(text: str) -> Reading:
     matches = longest(_INDEX.find(tokens))
     clauses = _clauses(tokens)
     sized = _attach_sizes(matches, find_sizes(text), tokens)
+    normal = normal_positions(tokens)
     findings: list[Finding] = []
     for number, match in enumerate(matches):
         own = [place for place in places if clauses[place.first] == clauses[match.first]]
-        near = _nearest(match, own, tokens)
+        near = _deepened(match, _nearest(match, own, tokens), own)
+        vague_and_normal = FINDINGS[match.key].vague and any(0 < place - match.last <= 8 for place in normal)
         for concept, place in _specialised(match.key, match, near):
             finding = Finding(
                 concept=concept,
-                assertion=assertion_of(cues, match.first, match.last),
+                assertion="absent" if vague_and_normal else assertion_of(cues, match.first, match.last),
                 anatomy=_anatomy(concept, place),
                 side=_side(match, place, near, sides, clauses),
                 size_mm=sized.get(number),
             )
             findings.append(finding)
-    return Reading(tuple(tokens), places, sides, cues, _merged(findings))
+    return Reading(tuple(tokens), places, sides, cues, _without_vague(_merged(findings)))
 
 
 def _clauses(tokens: Sequence[Token]) -> list[int]:
@@ -82,6 +85,18 @@ def _nearest(match: Match, places: Sequence[Place], tokens: Sequence[Token]) -> 
     return [place for place in ordered if groups[place] == wanted]
 
 
+def _deepened(match: Match, near: list[Place], own: Sequence[Place]) -> list[Place]:
+    """Where the nearest place is a whole ("pulmonary nodule"), put the nearest part of it that the clause names first."""
+    if not near:
+        return near
+    whole = near[0].anatomy
+    parts = [place for place in own if place.anatomy != whole and whole in ancestors(place.anatomy)]
+    if not parts:
+        return near
+    part = min(parts, key=lambda place: _distance(match, place))
+    return [part, *(place for place in near if place is not part and place.side == part.side)]
+
+
 def _list_groups(places: Sequence[Place], tokens: Sequence[Token]) -> dict[Place, int]:
     """Number of the enumeration ("heart, aorta and trachea") each place stands in."""
     groups: dict[Place, int] = {}
@@ -100,16 +115,18 @@ def _listed(tokens: Sequence[Token], first: Place, second: Place) -> bool:
 
 
 def _specialised(concept: str, match: Match, near: Sequence[Place]) -> list[tuple[str, Place | None]]:
-    """The special findings a general word means at the places near it; the word itself where no place makes it special."""
+    """The findings a word means at the places near it: the special one where a place has one, else the word's own."""
     special = dict(FINDINGS[concept].becomes)
+    usual = FINDINGS[concept].anatomy
     found: dict[str, Place] = {}
     for place in near:
-        target = next((special[key] for key in ancestors(place.anatomy) if key in special), None)
+        chain = ancestors(place.anatomy)
+        target = next((special[key] for key in chain if key in special and special[key] != concept), None)
         if target is not None:
             found.setdefault(target, place)
-        elif not found:
-            return [(concept, place)]
-    return list(found.items()) or [(concept, near[0] if near else None)]
+        elif place is near[0] or usual in chain or place.anatomy in special:
+            found.setdefault(concept, place)
+    return list(found.items()) or [(concept, None)]
 
 
 def _anatomy(concept: str, place: Place | None) -> str | None:
@@ -150,6 +167,12 @@ def _attach_sizes(matches: Sequence[Match], sizes: Sequence[Size], tokens: Seque
         if best is not None:
             attached[best] = max(size.largest_mm, attached.get(best, 0.0))
     return attached
+
+
+def _without_vague(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Leave vague findings out where the sentence names a definite one of the same assertion."""
+    definite = {finding.assertion for finding in findings if not FINDINGS[finding.concept].vague}
+    return tuple(f for f in findings if not (FINDINGS[f.concept].vague and f.assertion in definite))
 
 
 def _merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
