@@ -1,0 +1,383 @@
+"""The wording of generated reports: our own sentences in the manner of radiologists, as frames with slots.
+
+Slots: {n} {ns} name of the finding; {size} "9 mm " and {mm} "9 mm"; {mod} adjectives with a trailing space; {in} " in the right
+upper lobe"; {at} "right upper lobe"; {adj} "right upper lobe ". {size}, {mod} and {in} may be empty; a frame with {mm}, {at} or
+{adj} is used only when there is something to fill in. Articles are written "a" and corrected before vowels.
+
+Held-out rule: of every tuple of frames, sorted by the crc32 of the frame's text, the first fifth (rounded up) is held out
+from training. Names of findings are not held out: a model cannot know a word it has never met.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+HELD_OUT_SHARE = 0.2
+
+
+def pool(frames: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
+    """The frames for training, or the held-out fifth for scoring; both keep at least one frame where there are two."""
+    ordered = sorted(frames, key=lambda frame: zlib.crc32(frame.encode()))
+    count = -(-len(ordered) // 5)
+    return tuple(ordered[:count]) if held_out else tuple(ordered[count:]) or tuple(ordered)
+
+
+@dataclass(frozen=True)
+class Phrasing:
+    """Names of one finding: one/many countable, bulk uncountable; `own` are frames only this finding uses."""
+
+    one: tuple[str, ...] = ()
+    many: tuple[str, ...] = ()
+    bulk: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+
+ONE = (
+    "There is a {size}{mod}{n}{in}.",
+    "A {size}{mod}{n} is seen{in}.",
+    "A {size}{mod}{n} is observed{in}.",
+    "A {size}{mod}{n} was detected{in}.",
+    "A {size}{mod}{n} is present{in}.",
+    "A {size}{mod}{n} is noted{in}.",
+    "A {size}{mod}{n} was identified{in}.",
+    "A {size}{mod}{n} is visualised{in}.",
+    "A {size}{mod}{n} is visualized{in}.",
+    "A {mod}{n} measuring {mm} is observed{in}.",
+    "A {mod}{n} with a diameter of {mm} is seen{in}.",
+    "{mod}{n}{in} measuring {mm}.",
+    "{size}{mod}{n}{in}.",
+    "{adj}{mod}{n}.",
+    "{adj}{mod}{n}, {mm}.",
+    "{adj}{mod}{n} measuring up to {mm}.",
+    "In the {at}, a {size}{mod}{n} is observed.",
+    "In the {at} there is a {size}{mod}{n}.",
+    "{at}: {size}{mod}{n}.",
+    "The {at} contains a {size}{mod}{n}.",
+    "The {at} shows a {size}{mod}{n}.",
+    "Presence of a {size}{mod}{n}{in}.",
+    "Note is made of a {size}{mod}{n}{in}.",
+    "We see a {size}{mod}{n}{in}.",
+    "The images demonstrate a {size}{mod}{n}{in}.",
+    "A {size}{mod}{n} attracts attention{in}.",
+    "A {mod}{n} is located{in}, approximately {mm} in size.",
+    "Findings are consistent with a {size}{mod}{n}{in}.",
+)
+
+MANY = (
+    "There are multiple {mod}{ns}{in}.",
+    "Multiple {mod}{ns} are seen{in}.",
+    "Several {mod}{ns}{in}.",
+    "{mod}{ns} are observed{in}.",
+    "{mod}{ns} were detected{in}.",
+    "A few {mod}{ns} are noted{in}.",
+    "Multiple {mod}{ns}{in}.",
+    "Multiple {mod}{ns}, the largest measuring {mm}, are observed{in}.",
+    "Numerous {mod}{ns} are present{in}.",
+    "There are {mod}{ns}{in}.",
+    "In the {at}, multiple {mod}{ns} are observed.",
+    "Scattered {mod}{ns}{in}.",
+    "The {at} show several {mod}{ns}.",
+    "{mod}{ns} up to {mm} in diameter{in}.",
+)
+
+BULK = (
+    "{mod}{n}{in}.",
+    "There is {mod}{n}{in}.",
+    "{mod}{n} is seen{in}.",
+    "{mod}{n} is observed{in}.",
+    "{mod}{n} was detected{in}.",
+    "{mod}{n} is present{in}.",
+    "{mod}{n} is noted{in}.",
+    "{adj}{mod}{n}.",
+    "In the {at}, {mod}{n} is observed.",
+    "{at}: {mod}{n}.",
+    "The {at} shows {mod}{n}.",
+    "Evidence of {mod}{n}{in}.",
+    "Changes consistent with {mod}{n}{in}.",
+    "An area of {mod}{n} is seen{in}.",
+    "The images demonstrate {mod}{n}{in}.",
+    "Note is made of {mod}{n}{in}.",
+    "There is evidence of {mod}{n}{in}.",
+    "Findings are compatible with {mod}{n}{in}.",
+    "{mod}{n} is evident{in}.",
+    "Appearances of {mod}{n}{in}.",
+)
+
+UNCERTAIN = (
+    "Possible {n}{in}.",
+    "Probable {n}{in}.",
+    "Suspected {n}{in}.",
+    "Questionable {n}{in}.",
+    "{n}{in} cannot be excluded.",
+    "Findings may represent {n}{in}.",
+    "Appearances are suspicious for {n}{in}.",
+    "There may be {n}{in}.",
+    "This could represent {n}{in}.",
+    "Suspicion of {n}{in}.",
+)
+
+ABSENT = (
+    "No {n}{in}.",
+    "There is no {n}{in}.",
+    "No evidence of {n}{in}.",
+    "No {n} is seen{in}.",
+    "No {n} was detected{in}.",
+    "No {n} was observed{in}.",
+    "{n} is not observed{in}.",
+    "{n} was not detected{in}.",
+    "Negative for {n}.",
+    "There is no evidence of {n}{in}.",
+    "Absence of {n}{in}.",
+    "No sign of {n}{in}.",
+    "Without {n}{in}.",
+    "No definite {n}{in}.",
+    "No {n} identified{in}.",
+)
+
+FINDINGS: dict[str, Phrasing] = {
+    "nodule": Phrasing(
+        one=("nodule", "nodule", "pulmonary nodule", "lung nodule", "nodular opacity", "nodular density", "nodular lesion"),
+        many=("nodules", "pulmonary nodules", "nodular opacities", "nodular lesions", "lung nodules"),
+        own=("Nodule{in}.", "A focal nodular opacity of {mm} is seen{in}.", "Nodular lesion{in} to be followed up."),
+    ),
+    "mass": Phrasing(
+        one=("mass", "mass", "mass lesion", "lung mass", "tumour", "tumor", "soft tissue mass", "neoplasm"),
+        many=("masses", "mass lesions", "tumours", "tumors"),
+        own=(
+            "A large {mod}tumor is present{in}.",
+            "A bulky {mod}mass occupies part of the {at}.",
+            "Large {mod}mass{in}, suspicious for malignancy.",
+            "Primary lung carcinoma{in}.",
+            "Malignant-looking {mod}mass{in}.",
+        ),
+    ),
+    "ground_glass": Phrasing(
+        one=("ground-glass opacity", "ground glass opacity", "GGO", "area of ground-glass", "ground-glass area", "ground glass density"),
+        many=("ground-glass opacities", "ground glass opacities", "GGOs", "ground-glass areas", "ground glass densities"),
+        bulk=("ground-glass opacity", "ground glass opacification", "ground-glass attenuation", "ground glass density"),
+        own=("Hazy increased attenuation{in}.", "Patch of ground glass{in}.", "Hazy opacity with visible vessels{in}."),
+    ),
+    "consolidation": Phrasing(
+        one=("consolidation", "airspace opacity", "area of consolidation", "consolidative opacity", "airspace consolidation"),
+        many=("consolidations", "airspace opacities", "areas of consolidation", "consolidative opacities"),
+        bulk=("consolidation", "airspace consolidation", "airspace disease", "pneumonic consolidation", "consolidative change"),
+        own=("Pneumonia{in}.", "Pneumonic infiltration is observed{in}.", "Lobar pneumonia of the {at}.", "The {at} is consolidated."),
+    ),
+    "atelectasis": Phrasing(
+        one=("band of atelectasis", "atelectatic band", "atelectatic area", "focus of atelectasis"),
+        many=("bands of atelectasis", "atelectatic bands", "atelectatic changes"),
+        bulk=("atelectasis", "atelectasis", "atelectatic change", "collapse", "volume loss"),
+        own=("Partial collapse of the {at}.", "Atelectasis{in} with volume loss.", "Subsegmental collapse{in}."),
+    ),
+    "pleural_effusion": Phrasing(
+        one=("pleural effusion", "effusion", "pleural fluid collection"),
+        many=("pleural effusions", "effusions"),
+        bulk=("pleural effusion", "pleural fluid", "fluid"),
+        own=(
+            "{adj}{mod}pleural effusion with a thickness of {mm}.",
+            "Free fluid in the {at}.",
+            "Pleural effusion measuring {mm} in its thickest part{in}.",
+            "Fluid layering dependently{in}.",
+            "Effusion in the {at}.",
+        ),
+    ),
+    "pneumothorax": Phrasing(
+        one=("pneumothorax",),
+        bulk=("pneumothorax", "free pleural air"),
+        own=("Air in the {at}.", "Free air is observed in the {at}.", "The lung has partially collapsed with a pneumothorax{in}."),
+    ),
+    "emphysema": Phrasing(
+        bulk=("emphysema", "emphysema", "emphysematous change", "pulmonary emphysema", "emphysematous destruction"),
+        own=(
+            "Emphysematous changes are observed{in}.",
+            "Emphysematous changes{in}.",
+            "Emphysematous lung parenchyma{in}.",
+            "Areas of low attenuation without walls{in}, in keeping with emphysema.",
+        ),
+    ),
+    "bulla": Phrasing(
+        one=("bulla", "air cyst", "bleb", "bullous lesion"),
+        many=("bullae", "air cysts", "blebs"),
+        own=("Bullous change{in}.", "Thin-walled air space{in}."),
+    ),
+    "cavity": Phrasing(
+        one=("cavity", "cavitary lesion", "cavitating lesion", "cavitary nodule", "cavitated lesion"),
+        many=("cavities", "cavitary lesions", "cavitating lesions"),
+        own=("Cavitation{in}.", "Thick-walled cavity{in}."),
+    ),
+    "fibrosis": Phrasing(
+        bulk=("fibrosis", "pulmonary fibrosis", "reticulation", "fibrotic change", "interstitial fibrosis"),
+        own=("Fibrotic changes are observed{in}.", "Subpleural reticular opacities{in}.", "Honeycombing and reticulation{in}."),
+    ),
+    "septal_thickening": Phrasing(
+        bulk=("interlobular septal thickening", "septal thickening", "thickening of the interlobular septa", "smooth septal thickening"),
+        own=("Thickened interlobular septa{in}.", "Kerley lines{in}.", "Interlobular septal thickenings are observed{in}."),
+    ),
+    "bronchiectasis": Phrasing(
+        bulk=("bronchiectasis", "bronchial dilatation", "bronchiectatic change", "tubular bronchiectasis"),
+        own=("Dilated, thick-walled bronchi{in}.", "Bronchiectatic changes are observed{in}.", "Ectatic bronchi are seen{in}."),
+    ),
+    "mosaic_attenuation": Phrasing(
+        bulk=("mosaic attenuation", "mosaic perfusion", "a mosaic attenuation pattern", "air trapping"),
+        own=("Patchy lucent areas{in}, suggesting air trapping.", "The density of the lungs is mosaic."),
+    ),
+    "tree_in_bud": Phrasing(
+        many=("tree-in-bud opacities", "micronodules", "tree-in-bud nodules", "centrilobular nodules", "tiny branching nodules"),
+        bulk=("tree-in-bud pattern", "tree-in-bud opacity", "micronodular infiltration"),
+        own=("Clustered micronodules{in}.", "Tree-in-bud appearance{in}."),
+    ),
+    "calcified_nodule": Phrasing(
+        one=("calcified nodule", "calcified granuloma", "granuloma", "densely calcified nodule", "calcific nodule"),
+        many=("calcified nodules", "calcified granulomas", "calcific nodules"),
+        own=("Calcified granuloma{in}, benign.", "Old granulomatous disease with a calcified focus{in}."),
+    ),
+    "lymphadenopathy": Phrasing(
+        one=("enlarged lymph node", "pathological lymph node", "lymph node"),
+        many=("enlarged lymph nodes", "lymphadenopathies", "pathologically enlarged nodes", "enlarged nodes"),
+        bulk=("lymphadenopathy", "adenopathy", "lymph node enlargement", "nodal enlargement"),
+        own=("Lymph node{in} with a short axis of {mm}.", "Enlarged lymph nodes up to {mm}{in}.", "Bulky nodes{in}."),
+    ),
+    "cardiomegaly": Phrasing(
+        bulk=("cardiomegaly", "cardiac enlargement", "enlargement of the heart"),
+        own=(
+            "The heart is enlarged.",
+            "Heart size is increased.",
+            "The cardiac silhouette is enlarged.",
+            "The cardiothoracic ratio is increased.",
+            "Enlarged heart.",
+            "The heart is larger than normal.",
+            "Heart dimensions are increased.",
+            "Mildly enlarged heart.",
+            "The size of the heart has increased.",
+        ),
+    ),
+    "pericardial_effusion": Phrasing(
+        one=("pericardial effusion",),
+        bulk=("pericardial effusion", "pericardial fluid", "fluid around the heart"),
+        own=(
+            "Effusion measuring {mm} in the pericardial space.",
+            "Fluid surrounds the heart.",
+            "The pericardial space contains {mod}effusion.",
+            "Pericardial effusion of {mm} at its thickest.",
+            "Effusion is observed in the pericardial space.",
+        ),
+    ),
+    "coronary_calcification": Phrasing(
+        bulk=("coronary artery calcification", "coronary calcification", "calcified coronary plaque", "coronary atherosclerosis"),
+        own=(
+            "Calcified plaques are observed in the coronary arteries.",
+            "Calcific atheroma in the coronary arteries.",
+            "The coronary arteries are calcified.",
+            "Atherosclerotic calcifications of the coronary arteries.",
+            "Coronary artery wall calcifications.",
+        ),
+    ),
+    "arterial_calcification": Phrasing(
+        bulk=("aortic calcification", "calcified aortic plaque", "aortic atherosclerosis", "calcification of the aortic wall"),
+        own=(
+            "Calcifications in the thoracic aorta.",
+            "Calcified atheroma plaques are observed in the aorta.",
+            "The aortic wall is calcified.",
+            "Atherosclerotic calcifications of the aorta.",
+            "Calcified plaques in the aortic arch and descending aorta.",
+            "Wall calcifications are seen in the thoracic aorta.",
+        ),
+    ),
+    "hiatal_hernia": Phrasing(
+        one=("hiatal hernia", "hiatus hernia", "sliding hiatal hernia", "diaphragmatic hiatal hernia"),
+        own=(
+            "Part of the stomach lies above the diaphragm.",
+            "Herniation of the stomach through the oesophageal hiatus.",
+            "Gastric herniation into the chest.",
+            "Hiatal hernia at the lower end of the esophagus.",
+        ),
+    ),
+    "pleural_thickening": Phrasing(
+        bulk=("pleural thickening", "thickening of the pleura", "focal pleural thickening"),
+        own=("The pleura is thickened{in}.", "Thickened pleura{in}."),
+    ),
+    "pleural_plaque": Phrasing(
+        one=("calcified pleural plaque", "pleural plaque"),
+        many=("pleural plaques", "calcified pleural plaques", "calcified plaques of the pleura"),
+        bulk=("pleural calcification", "calcification of the pleura"),
+        own=("Calcified pleura{in}.",),
+    ),
+    "medical_material": Phrasing(),
+    "bone_lesion": Phrasing(
+        one=("bone lesion", "osseous lesion", "focal bone lesion", "bone metastasis"),
+        own=("Focal abnormality of bone density{in}.", "Suspicious osseous focus{in}."),
+    ),
+    "fracture": Phrasing(one=("fracture", "old fracture", "healing fracture", "fracture line"), own=("Fractured bone{in}.",)),
+    "liver_lesion": Phrasing(
+        one=("hypodense lesion", "focal lesion", "low-density lesion", "hypoattenuating lesion"),
+        many=("hypodense lesions", "focal lesions", "low-density lesions"),
+    ),
+    "aortic_aneurysm": Phrasing(
+        one=("aortic aneurysm", "aneurysm of the thoracic aorta", "aneurysmal dilatation of the aorta"),
+        bulk=("aneurysmal dilatation of the aorta", "ectasia of the aorta"),
+        own=(
+            "The aorta is dilated to {mm}.",
+            "The diameter of the aorta is {mm} and it is aneurysmal.",
+            "The thoracic aorta is aneurysmal.",
+            "Dilated aorta.",
+            "Aneurysmal aorta.",
+        ),
+    ),
+    "mediastinal_mass": Phrasing(
+        one=("mediastinal mass", "mass in the mediastinum", "mediastinal tumour", "mediastinal tumor", "mediastinal soft tissue mass"),
+        own=("Mediastinal mass lesion.", "A mass occupies the mediastinum.", "Bulky mass of the mediastinum."),
+    ),
+}
+
+DEVICES: dict[str, tuple[str, ...]] = {
+    "central venous catheter": ("central venous catheter", "port catheter", "venous line", "central line", "catheter"),
+    "pacemaker": ("pacemaker", "cardiac pacemaker", "pacemaker with leads", "implanted cardiac device"),
+    "chest tube": ("chest tube", "chest drain", "thoracic drain", "pleural drainage catheter"),
+    "sternal wires": ("row of sternal wires", "set of sternotomy wires", "line of sternal cerclage wires"),
+    "nasogastric tube": ("nasogastric tube", "feeding tube", "NG tube", "enteric tube"),
+    "endotracheal tube": ("endotracheal tube", "tracheal tube", "intubation tube", "ET tube"),
+}
+
+MODIFIERS: dict[str, tuple[str, ...]] = {
+    "air-bronchogram": (" with air bronchograms", " containing air bronchograms", " with open bronchi"),
+    "necrotic": (" with central necrosis", " with a necrotic centre", " with central low density"),
+    "crazy-paving": (" with crazy paving", " with superimposed septal lines"),
+    "honeycombing": (" with honeycombing",),
+}
+# Kinds that serve the generator, not the reader.
+SILENT_MODIFIERS = frozenset({"rib", "vertebral", "cyst", "metastasis", *DEVICES})
+
+UNLOCALISABLE = (
+    "Comparison: none.",
+    "Clinical correlation is recommended.",
+    "No prior examination is available for comparison.",
+    "Follow-up CT in three months is recommended.",
+    "The examination was performed without intravenous contrast.",
+    "Thin slices were reconstructed in lung and soft tissue windows.",
+    "Motion artefacts limit the evaluation.",
+    "The study is technically adequate.",
+    "Evaluation is limited because no contrast was given.",
+    "Axial images were obtained at end inspiration.",
+    "Findings were discussed with the referring clinician.",
+    "Further evaluation with PET-CT is advised.",
+    "Technique: non-contrast chest CT.",
+    "Indication: cough and fever.",
+    "Dose reduction techniques were used.",
+    "Unchanged compared with the previous examination.",
+    "Oncology consultation is suggested.",
+    "Correlation with laboratory findings is advised.",
+)
+
+DISTRACTORS = (
+    "The gallbladder is not visualised.",
+    "The pancreas is outside the field of view.",
+    "The patient's arms are raised.",
+    "No acute abnormality is identified.",
+    "Otherwise unremarkable examination.",
+    "Degree of inspiration is good.",
+    "Findings are nonspecific.",
+    "The remainder of the study is unremarkable.",
+    "Prior surgery is reported.",
+    "The urinary bladder is not included.",
+)

@@ -1,0 +1,112 @@
+"""Findings of the pleural space: effusion, pneumothorax, thickening, plaques. The body lies on its back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asap.phantom.canvas import Canvas, PlacedFinding, lobes_of
+from asap.phantom.lung_focal import Generator, lung_point, place_words
+from asap.phantom.shapes import Field, Mask, Window, coverage, smooth_field
+from asap.report import Side
+
+
+def pleural_effusion(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
+    """A crescent of fluid behind the lung that thins upwards and forwards, with collapsed lung beside it when large."""
+    place: Side = side if side in ("right", "left") else ("right" if rng.random() < 0.5 else "left")
+    window = canvas.window_of(*lobes_of(place))
+    if window is None:
+        return []
+    allowed = canvas.lung(window.box, place)
+    depth = canvas.anatomy.pleural_depth_mm[window.box]
+    thick = float(np.exp(rng.uniform(np.log(8), np.log(65))))
+    reach, top = _dependent_reach(window, rng, thick)
+    sheet = np.float32(thick) * np.minimum(reach, top)
+    sheet = sheet + smooth_field(rng, window.shape, 20 / canvas.spacing_mm) * np.float32(min(2.0, thick * 0.08))
+    distance = np.maximum(depth - sheet, np.where(sheet > 1.0, np.float32(-50), np.float32(50))).astype(np.float32)
+    fluid_hu = rng.uniform(-5, 28)
+    found: list[PlacedFinding] = []
+    rim_mm = rng.uniform(6, 18) if thick > 14 and rng.random() < 0.65 else 0.0
+    cover = coverage(distance, canvas.spacing_mm) * allowed
+    region, contrast = canvas.paint(window.box, cover, fluid_hu, solid=True)
+    if not region.any():
+        return []
+    amount = "small" if thick < 16 else "moderate" if thick < 38 else "large"
+    found.append(PlacedFinding("pleural_effusion", place, None, thick, region, contrast, (amount,)))
+    if rim_mm:
+        rim = coverage(distance - np.float32(rim_mm) + smooth_field(rng, window.shape, 5) * 2, canvas.spacing_mm * 1.5)
+        rim = rim * canvas.lung(window.box, place)
+        target = np.maximum(np.float32(rng.uniform(15, 60) + 0.4 * canvas.anatomy.contrast_hu), canvas.hu[window.box])
+        mask, change = canvas.paint(window.box, rim.astype(np.float32), target, solid=True)
+        if mask.any():
+            found.append(PlacedFinding("atelectasis", place, None, None, mask, change, ("compressive",)))
+    return found
+
+
+def pneumothorax(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
+    """Free air in front of the lung and at its apex, bounded by the thin line of the visceral pleura."""
+    place: Side = side if side in ("right", "left") else ("right" if rng.random() < 0.5 else "left")
+    window = canvas.window_of(*lobes_of(place))
+    if window is None:
+        return []
+    allowed = canvas.lung(window.box, place)
+    depth = canvas.anatomy.pleural_depth_mm[window.box]
+    thick = float(np.exp(rng.uniform(np.log(7), np.log(45))))
+    forward = (window.y_mm - window.y_mm.min()) / np.float32(np.ptp(window.y_mm) + 1)
+    upward = (window.z_mm - window.z_mm.min()) / np.float32(np.ptp(window.z_mm) + 1)
+    start = rng.uniform(0.35, 0.65)
+    rank = np.clip((forward - np.float32(start)) / np.float32(1 - start), 0, 1)
+    rank = np.maximum(rank, np.clip((upward - np.float32(0.8)) / np.float32(0.2), 0, 1))
+    sheet = np.float32(thick) * np.sqrt(rank)
+    distance = np.where(sheet > 1.5, depth - sheet, np.float32(50)).astype(np.float32)
+    line = np.clip(1 - np.abs(distance - np.float32(1.5)) / np.float32(canvas.spacing_mm), 0, 1) * allowed
+    canvas.paint(window.box, line * np.float32(min(1.0, 1.5 / canvas.spacing_mm)), np.maximum(-250, canvas.hu[window.box]))
+    cover = coverage(distance, canvas.spacing_mm) * allowed
+    region, contrast = canvas.paint(window.box, cover, -1000.0, solid=True)
+    amount = "small" if thick < 15 else "moderate" if thick < 28 else "large"
+    return [PlacedFinding("pneumothorax", place, None, thick, region, contrast, (amount,))] if region.any() else []
+
+
+def pleural_thickening(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
+    """A soft sheet of 3-9 mm on the pleura over 25-70 mm."""
+    return _sheet(canvas, rng, side, "pleural_thickening", rng.uniform(3, 9), rng.uniform(25, 70), (20.0, 60.0), 1)
+
+
+def pleural_plaque(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
+    """Two to five calcified patches of 3-6 mm thickness on the pleura of one side."""
+    return _sheet(canvas, rng, side, "pleural_plaque", rng.uniform(3, 6), rng.uniform(10, 28), (180.0, 700.0), int(rng.integers(2, 6)))
+
+
+def _sheet(
+    canvas: Canvas, rng: Generator, side: Side | None, concept: str, thick: float, extent: float, hu: tuple[float, float], count: int
+) -> list[PlacedFinding]:
+    region: Mask | None = None
+    contrasts: list[float] = []
+    place = side
+    for _ in range(count):
+        point = lung_point(canvas, rng, place, max_depth_mm=max(4.0, 1.5 * canvas.spacing_mm))
+        if point is None:
+            break
+        place, _ = place_words(canvas, point)
+        window = canvas.window(point, extent / 2 + 4)
+        depth = canvas.anatomy.pleural_depth_mm[window.box]
+        spread = np.sqrt(window.x_mm**2 + window.y_mm**2 + window.z_mm**2) / np.float32(extent / 2)
+        local = np.float32(thick) * np.sqrt(np.clip(1 - spread**2, 0, 1))
+        distance = np.where(local > 1, depth - local, np.float32(50)).astype(np.float32)
+        cover = coverage(distance, canvas.spacing_mm) * canvas.lung(window.box, place)
+        mask, contrast = canvas.paint(window.box, cover, rng.uniform(*hu), solid=True)
+        region = mask if region is None else region | mask
+        contrasts.append(contrast)
+    if region is None or not region.any():
+        return []
+    return [PlacedFinding(concept, place, None, thick, region, float(np.mean(contrasts)), ())]
+
+
+def _dependent_reach(window: Window, rng: Generator, thick: float) -> tuple[Field, Field]:
+    """How much of the full thickness fluid reaches: by height above the back (meniscus) and by level above the base."""
+    back = window.y_mm - window.y_mm.min()
+    level = np.ptp(window.y_mm) * np.clip(rng.uniform(0.3, 0.5) + thick / 150, 0, 0.85)
+    base = window.z_mm - window.z_mm.min()
+    height = np.ptp(window.z_mm) * np.clip(rng.uniform(0.4, 0.7) + thick / 120, 0, 1.2)
+    forward = np.clip(1 - back / np.float32(level), 0, 1) ** np.float32(0.6)
+    upward = np.clip(1 - base / np.float32(height), 0, 1) ** np.float32(0.5)
+    return forward.astype(np.float32), upward.astype(np.float32)

@@ -1,0 +1,330 @@
+"""Sentences about a generated case, each with the region in which it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.phantom import organ_phrases, phrases
+from asap.phantom.canvas import PlacedFinding
+from asap.phantom.grammar import Place, Slots, choose, lung_place, pleural_place
+from asap.report import Side
+
+Assertion = Literal["present", "absent", "uncertain", "none"]
+Mask = NDArray[np.bool_]
+Generator = np.random.Generator
+
+LUNG_CONCEPTS = frozenset(
+    {
+        "nodule",
+        "mass",
+        "ground_glass",
+        "consolidation",
+        "atelectasis",
+        "emphysema",
+        "bulla",
+        "cavity",
+        "fibrosis",
+        "septal_thickening",
+        "bronchiectasis",
+        "mosaic_attenuation",
+        "tree_in_bud",
+        "calcified_nodule",
+    }
+)
+PLEURAL_CONCEPTS = frozenset({"pleural_effusion", "pneumothorax", "pleural_thickening", "pleural_plaque"})
+LOBES_OF_SIDE = {"right": ("upper_lobe", "middle_lobe", "lower_lobe"), "left": ("upper_lobe", "lower_lobe")}
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomSentence:
+    """One sentence of a generated report.
+
+    kind: concept or organ id, or "none". side, anatomy: as the text states them. region: (i, j, k) bool, None when there is
+    nothing to show. findings: indices into the case's findings it speaks of; organ: key of the case's organs it speaks of.
+    """
+
+    text: str
+    kind: str
+    assertion: Assertion
+    side: Side | None
+    anatomy: str | None
+    region: Mask | None
+    findings: tuple[int, ...] = ()
+    organ: str | None = None
+
+
+def union(regions: Sequence[Mask]) -> Mask:
+    """All regions in one mask (the very array when there is only one)."""
+    if len(regions) == 1:
+        return regions[0]
+    return np.asarray(np.logical_or.reduce(regions), dtype=np.bool_)
+
+
+def finding_sentence(
+    findings: Sequence[PlacedFinding],
+    indices: Sequence[int],
+    rng: Generator,
+    *,
+    held_out: bool,
+    uncertain: bool = False,
+    side_only: bool = False,
+) -> PhantomSentence:
+    """One sentence for lesions of one concept. Side, lobe, size and adjectives are named only sometimes.
+
+    What it leaves open widens its region: "a nodule in the left lung" shows every nodule of the left lung.
+    side_only: name the side and nothing else.
+    """
+    first = findings[indices[0]]
+    side = _common([findings[n].side for n in indices]) or ("bilateral" if _both_sides(findings, indices) else None)
+    lobe = _common([findings[n].anatomy for n in indices])
+    if side == "bilateral" and first.side != "bilateral":
+        lobe = None
+    named_side, named_lobe = _named(rng, first.concept, side, lobe, side_only)
+    shown = [n for n in _same(findings, first.concept) if _matches(findings[n], named_side, named_lobe)] or list(indices)
+    size = first.size_mm if len(indices) == 1 and not side_only and rng.random() < 0.4 else None
+    if size is not None or first.concept in ("medical_material", "lymphadenopathy", "bone_lesion", "fracture"):
+        shown = list(indices)
+    modifiers = () if side_only else tuple(word for word in first.modifiers if rng.random() < 0.6)
+    plural = len(shown) > 1 and (len(indices) > 1 or size is None)
+    slots, frames = _wording(first, rng, named_side, named_lobe, size, modifiers, plural)
+    text = choose(rng, phrases.UNCERTAIN if uncertain else frames, slots, held_out)
+    if text is None:
+        text = choose(rng, phrases.ONE[:3] + phrases.BULK[:3], slots, held_out=False) or "Abnormal finding."
+    return PhantomSentence(
+        text,
+        first.concept,
+        "uncertain" if uncertain else "present",
+        named_side,
+        named_lobe,
+        union([findings[n].region for n in shown]),
+        tuple(shown),
+    )
+
+
+def _wording(
+    finding: PlacedFinding,
+    rng: Generator,
+    side: Side | None,
+    lobe: str | None,
+    size_mm: float | None,
+    modifiers: tuple[str, ...],
+    plural: bool,
+) -> tuple[Slots, tuple[str, ...]]:
+    """Slots and candidate frames. Plural findings use the plural frames, uncountable names the bulk frames."""
+    phrasing = phrases.FINDINGS[finding.concept]
+    place = _place(finding, rng, side, lobe)
+    suffix = "".join(str(rng.choice(phrases.MODIFIERS[word])) for word in modifiers if word in phrases.MODIFIERS)
+    words = [word for word in modifiers if word not in phrases.MODIFIERS and word not in phrases.SILENT_MODIFIERS]
+    one, many, bulk = phrasing.one, phrasing.many, phrasing.bulk
+    if finding.concept == "medical_material":
+        one, many, bulk = phrases.DEVICES[finding.modifiers[0]], (), ()
+    choices: list[tuple[str, tuple[str, ...]]] = []
+    if plural and many:
+        choices += [("many", phrases.MANY)] * 3
+    if not plural and one:
+        choices += [("one", phrases.ONE)] * 3
+    if bulk and size_mm is None:
+        choices += [("bulk", phrases.BULK)] * (3 if not one else 1)
+    if phrasing.own and not (plural and many and rng.random() < 0.7):
+        choices += [("own", phrasing.own)] * (2 if len(phrasing.own) > 4 else 1)
+    form, frames = choices[int(rng.integers(len(choices)))] if choices else ("one", phrases.ONE)
+    source = one if form == "one" else bulk if form == "bulk" else one or bulk or many
+    slots = Slots(
+        name=str(rng.choice(source)) if source and form != "many" else "",
+        names=str(rng.choice(many)) if many and form == "many" else "",
+        size_mm=size_mm,
+        modifier=" ".join(words),
+        at=place.at,
+        adjective=place.adjective,
+        inside=place.inside,
+        suffix=suffix if form != "own" else "",
+    )
+    return slots, frames
+
+
+def _place(finding: PlacedFinding, rng: Generator, side: Side | None, lobe: str | None) -> Place:
+    if finding.concept in LUNG_CONCEPTS:
+        return lung_place(rng, side, lobe)
+    if finding.concept in PLEURAL_CONCEPTS:
+        return pleural_place(rng, side)
+    if finding.concept == "liver_lesion":
+        return Place("liver", "hepatic", str(rng.choice([" in the liver", " of the liver", " in the hepatic parenchyma"])))
+    if finding.concept in ("bone_lesion", "fracture"):
+        bone = {"spine": ("thoracic spine", "vertebral"), "ribs": ("rib", "rib"), "sternum": ("sternum", "sternal")}[finding.anatomy or "spine"]
+        where = f" in a {side} rib" if side and finding.anatomy == "ribs" else f" in a {bone[0]}" if bone[0] == "rib" else f" in the {bone[0]}"
+        return Place(f"{side} {bone[0]}s" if side and bone[0] == "rib" else bone[0] if bone[0] != "rib" else "ribs", bone[1], where)
+    if finding.concept == "lymphadenopathy":
+        station = finding.modifiers[0] if finding.modifiers else "mediastinal"
+        region = f"{side} {station} region" if side else f"{station} region"
+        return Place(region, f"{side} {station}" if side else station, f" in the {region}")
+    if finding.concept == "medical_material" and side:
+        return Place(f"{side} hemithorax", f"{side}-sided", str(rng.choice([f" on the {side}", f" from the {side} side"])))
+    return Place()
+
+
+def _named(rng: Generator, concept: str, side: Side | None, lobe: str | None, side_only: bool) -> tuple[Side | None, str | None]:
+    """Which of side and lobe the text will state."""
+    if side_only:
+        return side, None
+    if concept not in LUNG_CONCEPTS:
+        return (side if rng.random() < 0.7 else None), lobe
+    draw = rng.random()
+    if draw < 0.3:
+        return None, None
+    if draw < 0.55 or lobe is None:
+        return side, None
+    if draw < 0.65:
+        return None, lobe
+    return side, lobe
+
+
+def _same(findings: Sequence[PlacedFinding], concept: str) -> list[int]:
+    return [n for n, finding in enumerate(findings) if finding.concept == concept]
+
+
+def _matches(finding: PlacedFinding, side: Side | None, lobe: str | None) -> bool:
+    if side is not None and side != "bilateral" and finding.side not in (side, "bilateral"):
+        return False
+    return lobe is None or finding.anatomy in (lobe, None)
+
+
+def _common(values: Sequence[str | None]) -> Side | None:  # also used for lobes, whose ids are str
+    first = values[0]
+    return first if all(value == first for value in values) else None  # type: ignore[return-value]
+
+
+def _both_sides(findings: Sequence[PlacedFinding], indices: Sequence[int]) -> bool:
+    sides = {findings[n].side for n in indices}
+    return {"left", "right"} <= sides
+
+
+def organ_sentence(organ: str, organs: dict[str, Mask], rng: Generator, *, held_out: bool) -> PhantomSentence:
+    """A sentence that names one organ (a key of `organs`); its region is the whole organ."""
+    name = str(rng.choice(organ_phrases.NAMES[organ]))
+    many = name in organ_phrases.PLURAL or name.endswith(("lungs", "ribs", "arteries", "kidneys", "airways"))
+    extra = {
+        "the": name if name in organ_phrases.NO_ARTICLE else f"the {name}",
+        "name": name,
+        "is": "are" if many else "is",
+        "s": "" if many else "s",
+    }
+    own = organ_phrases.OWN.get(organ, ())
+    frames = own if own and rng.random() < 0.55 else organ_phrases.ANY_ORGAN
+    text = choose(rng, frames, Slots(extra=extra), held_out) or f"{name.capitalize()}."
+    side: Side | None = "right" if organ.startswith("right_") else "left" if organ.startswith("left_") else None
+    anatomy = organ.removeprefix("right_").removeprefix("left_")
+    return PhantomSentence(text, organ, "none", side, anatomy, organs[organ], (), organ)
+
+
+def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side | None = None) -> PhantomSentence:
+    """A sentence that denies a finding, everywhere or on one side; it has no region."""
+    phrasing = phrases.FINDINGS[concept]
+    names = phrasing.bulk + phrasing.one or phrasing.many
+    place = Place()
+    if side is not None:
+        place = pleural_place(rng, side) if concept in PLEURAL_CONCEPTS else lung_place(rng, side, None)
+    slots = Slots(name=str(rng.choice(names)), at=place.at, adjective=place.adjective, inside=place.inside)
+    text = choose(rng, phrases.ABSENT, slots, held_out) or f"No {names[0]}."
+    return PhantomSentence(text, concept, "absent", side, None, None)
+
+
+def plain_sentence(rng: Generator, *, held_out: bool) -> PhantomSentence:
+    """A sentence without any place in the image."""
+    frames = phrases.UNLOCALISABLE if rng.random() < 0.7 else phrases.DISTRACTORS
+    return PhantomSentence(choose(rng, frames, Slots(), held_out) or frames[0], "none", "none", None, None, None)
+
+
+def describe(
+    findings: Sequence[PlacedFinding],
+    organs: dict[str, Mask],
+    rng: Generator,
+    *,
+    held_out: bool,
+    bilateral: str | None = None,
+) -> tuple[PhantomSentence, ...]:
+    """A report's sentences in reading order. Drawn anew with another generator, the same case reads differently."""
+    out = [plain_sentence(rng, held_out=held_out)] if rng.random() < 0.7 else []
+    concepts = sorted({finding.concept for finding in findings})
+    groups = [concepts[int(n)] for n in rng.permutation(len(concepts))]
+    for concept in groups:
+        indices = _same(findings, concept)
+        if concept == bilateral:
+            out.extend(finding_sentence(findings, [n], rng, held_out=held_out, side_only=True) for n in indices)
+            continue
+        uncertain = concept in LUNG_CONCEPTS and rng.random() < 0.08
+        together = len(indices) > 1 and rng.random() < 0.45
+        for group in [indices] if together else [[n] for n in indices]:
+            out.append(finding_sentence(findings, group, rng, held_out=held_out, uncertain=uncertain))
+        if rng.random() < 0.5:
+            out.append(finding_sentence(findings, indices[:1], rng, held_out=held_out))
+    out.extend(_organ_part(findings, organs, rng, held_out))
+    missing = [concept for concept in phrases.FINDINGS if concept not in concepts and concept != "medical_material"]
+    for concept in rng.choice(missing, size=min(len(missing), int(rng.integers(1, 4))), replace=False):
+        paired = concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS and rng.random() < 0.25
+        side: Side | None = ("right" if rng.random() < 0.5 else "left") if paired else None
+        out.append(absence_sentence(str(concept), rng, held_out=held_out, side=side))
+    if rng.random() < 0.5:
+        out.append(plain_sentence(rng, held_out=held_out))
+    return tuple(out)
+
+
+def _organ_part(findings: Sequence[PlacedFinding], organs: dict[str, Mask], rng: Generator, held_out: bool) -> list[PhantomSentence]:
+    """Four to seven organs named, none of which has a finding."""
+    affected = {finding.anatomy for finding in findings}
+    for finding in findings:
+        if finding.concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS:
+            affected |= {"lung"} | {f"{side}_lung" for side in ("left", "right") if finding.side in (side, "bilateral", None)}
+            affected |= {f"{side}_{finding.anatomy or lobe}" for side in _sides_of(finding) for lobe in LOBES_OF_SIDE[side]}
+        if finding.concept in ("aortic_aneurysm", "arterial_calcification"):
+            affected.add("aorta")
+    free = [organ for organ in organs if organ in organ_phrases.NAMES and organ not in affected and organs[organ].any()]
+    common = {"heart": 3.0, "aorta": 3.0, "trachea": 2.0, "left_lung": 3.0, "right_lung": 3.0, "lung": 2.0, "spine": 2.0, "liver": 2.0}
+    weights = np.array([common.get(organ, 1.0) for organ in free])
+    count = min(len(free), int(rng.integers(4, 8)))
+    chosen = rng.choice(len(free), size=count, replace=False, p=weights / weights.sum()) if count else []
+    return [organ_sentence(free[int(n)], organs, rng, held_out=held_out) for n in chosen]
+
+
+def _sides_of(finding: PlacedFinding) -> tuple[str, ...]:
+    return ("left", "right") if finding.side in ("bilateral", None) else (str(finding.side),)
+
+
+def false_queries(
+    findings: Sequence[PlacedFinding], rng: Generator, count: int, *, held_out: bool = False
+) -> tuple[PhantomSentence, ...]:
+    """Sentences that assert what is not there: a finding the case lacks, or one on the side that is free of it; no region."""
+    present = {finding.concept for finding in findings}
+    missing = [concept for concept in phrases.FINDINGS if concept not in present and concept != "medical_material"]
+    swaps: list[tuple[str, Side]] = []
+    for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
+        sides = {side for finding in findings if finding.concept == concept for side in _sides_of(finding)}
+        swaps += [(concept, side) for side in ("left", "right") if side not in sides]  # type: ignore[misc]
+    out = []
+    for _ in range(count):
+        if swaps and rng.random() < 0.4:
+            concept, side = swaps[int(rng.integers(len(swaps)))]
+        else:
+            concept, side = str(rng.choice(missing)), ("right" if rng.random() < 0.5 else "left")
+        out.append(_false_sentence(concept, side, rng, held_out, must_name_side=concept in present))
+    return tuple(out)
+
+
+def _false_sentence(concept: str, side: Side, rng: Generator, held_out: bool, must_name_side: bool) -> PhantomSentence:
+    lobe: str | None = None
+    if concept in LUNG_CONCEPTS and rng.random() < 0.6:
+        lobe = str(rng.choice(LOBES_OF_SIDE[side]))
+    paired = concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS
+    anatomy = {"bone_lesion": "spine", "fracture": "ribs"}.get(concept, lobe)
+    size = float(rng.uniform(8, 40)) if rng.random() < 0.3 else None
+    empty = np.zeros((0, 0, 0), dtype=np.bool_)
+    invented = PlacedFinding(concept, side if paired else None, anatomy, size, empty, 0.0)
+    named = side if paired and (must_name_side or rng.random() < 0.6) else None
+    slots, frames = _wording(invented, rng, named, lobe, size, (), plural=False)
+    frames = tuple(frame for frame in frames if not must_name_side or any(s in frame for s in ("{in}", "{at}", "{adj}")))
+    text = choose(rng, frames, slots, held_out) or choose(rng, phrases.ONE + phrases.BULK, slots, held_out) or "Abnormal finding."
+    return PhantomSentence(text, concept, "present", named, anatomy, None)
