@@ -55,11 +55,11 @@ def write_weights(
     tensors: float32 or bfloat16. training: further tensors only training reads. Raises OutputError when the disk refuses, and
     the set of weights that was there before is then intact.
     """
-    contents = {"weights": save({key: value.contiguous() for key, value in tensors.items()})}
+    contents = {"weights": _serialised(tensors)}
     if tokenizer_json is not None:
         contents["tokenizer"] = tokenizer_json.encode()
     if training:
-        contents["training"] = save({key: value.contiguous() for key, value in training.items()})
+        contents["training"] = _serialised(training)
     files = {role: _stored_file(role, data) for role, data in contents.items()}
     stored = {key: StoredTensor(tuple(value.shape), DTYPE_NAMES[value.dtype]) for key, value in tensors.items()}
     manifest = Manifest.from_json(
@@ -147,6 +147,11 @@ def _span(entry: Any, expected: StoredTensor) -> tuple[int, int]:
     if end - start != math.prod(expected.shape) * BYTES_PER_VALUE[expected.dtype]:
         raise WeightsError("A tensor of the weights file has another size than its shape says.")
     return start, end
+
+
+def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
+    """Each tensor on its own: tied parameters of a training model may share memory, a file's may not."""
+    return bytes(save({key: value.detach().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}))
 
 
 def _stored_file(role: str, data: bytes) -> StoredFile:
