@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from asap.phantom.labels import LABELS, LOBES
-from asap.phantom.organs import Airway, BloodHU, HeartPlan, Mediastinum
-from asap.phantom.solids import Painting, Floats, Frame, smooth_noise, tube_depth
+from asap.phantom.organs import Airway, BloodHU, Mediastinum
+from asap.phantom.solids import WHOLE, Box, Floats, Frame, Painting, smooth_noise, splat, tube_depth
 from asap.phantom.torso import Habitus, Torso
 from asap.phantom.vessels import Tree, grow_tree
 
@@ -70,8 +70,7 @@ def paint_lungs(
     gravity = np.clip(-(y + 20) / 90, -1, 1)
     grain = 20 * smooth_noise(rng, frame.shape, (26, 23, 23))
     hu = np.asarray(body.lung_hu + 28 * gravity + grain + np.clip(1 - np.abs(crease) / 2.4, 0, 1) * 110, np.float32)
-    whole = (slice(None), slice(None), slice(None))
-    canvas.paint(whole, distance, hu)
+    canvas.paint(WHOLE, distance, hu)
     inside = distance < 0
     canvas.labels_IJK[inside] = lobes[inside]
     return distance
@@ -98,58 +97,60 @@ def _lobes(
 
 
 def paint_trees(
-    rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, plan: HeartPlan, blood: BloodHU
+    rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, blood: BloodHU
 ) -> None:
     """Arteries beside airways, and veins, from each hilum to the pleura."""
-    frame = canvas.frame
-    labels = canvas.labels_IJK
-    arteries: list[Tree] = []
+    frame, labels = canvas.frame, canvas.labels_IJK
+    vessels: list[Tree] = []
     airways: list[Tree] = []
+    thick = float(rng.uniform(0.85, 1.15))
     for side, first, last in ((0, 2, 4), (1, 5, 6)):
-        deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -4))
+        deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -5))
         if len(deep) < 2000:
             continue
         ends = _positions(rng, frame, deep, 512)
-        hilum = airway.hila_mm[side].astype(np.float64)
-        outward = np.array([1.0 if side == 0 else -1.0, 0, 0])
-        tree = grow_tree(rng, hilum + np.array([0, 4.0, 3.0]), ends, 0.75, 7.5)
-        arteries.append(tree)
-        arteries.append(grow_tree(rng, hilum + np.array([0, 12.0, -14.0]) - 6 * outward, _positions(rng, frame, deep, 256), 0.85, 6.5))
-        airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), 1.2, 6.0))
-    lung = np.isin(labels, [LABELS[name] for name in LOBES])
-    if not arteries:
+        hilum = airway.hila_mm[side]
+        outward = np.array([1.0 if side == 0 else -1.0, 0, 0], np.float32)
+        vessels.append(grow_tree(rng, hilum + np.array([0, 5.0, 2.0]) + 4 * outward, ends, 0.62 * thick, 7.0 * thick))
+        veins = _positions(rng, frame, deep, 512)
+        vessels.append(grow_tree(rng, hilum + np.array([0, 11.0, -16.0]) - 4 * outward, veins, 0.58 * thick, 6.5 * thick))
+        airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), 1.0, 5.5))
+    if not vessels:
         return
-    points, radii = np.concatenate([t.points_N3 for t in arteries]), np.concatenate([t.radii_N for t in arteries])
-    _paint_vessels(canvas, points, radii, lung, 42.0 + 0.8 * (0.5 * (blood.right + blood.left) - 42))
+    lung = (labels >= LABELS[LOBES[0]]) & (labels <= LABELS[LOBES[-1]])
+    hu = 45.0 + 0.85 * (0.5 * (blood.right + blood.left) - 42)
+    cover = _cover(frame, vessels)
+    image = canvas.hu_IJK
+    image += np.where(lung, cover * (hu - image), 0).astype(np.float32)
     points, radii = np.concatenate([t.points_N3 for t in airways]), np.concatenate([t.radii_N for t in airways])
-    box, depth = tube_depth(frame, points, radii)
-    wall = np.clip(depth + 1.6, 0, 1.2) * np.float32(0.5)
+    open_enough = radii > 1.2
+    box, depth = tube_depth(frame, points[open_enough], radii[open_enough])
     view, inside = canvas.hu_IJK[box], lung[box]
-    view += np.where(inside, np.clip(wall, 0, 0.6) * (-350 - view), 0).astype(np.float32)
-    lumen = np.clip((depth - 0.4) * np.float32(0.5), 0, 1)
-    view += np.where(inside, lumen * (-985 - view), 0).astype(np.float32)
+    wall = np.clip(depth + 1.8, 0, 1.5) * np.float32(0.28)
+    view += np.where(inside, wall * np.maximum(-250 - view, 0), 0).astype(np.float32)
+    lumen = np.clip((depth + 0.2) / np.float32(frame.spacing_mm), 0, 1)
+    view += np.where(inside, lumen * (-990 - view), 0).astype(np.float32)
 
 
-def _positions(rng: np.random.Generator, frame: Frame, flat_N: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def _cover(frame: Frame, trees: list[Tree]) -> Floats:
+    """Share of every voxel filled by vessels: wide ones as tubes, narrow ones by volume."""
+    points = np.concatenate([t.points_N3 for t in trees])
+    radii = np.concatenate([t.radii_N for t in trees])
+    steps = np.concatenate([t.step_N for t in trees])
+    narrow = radii < 0.7 * frame.spacing_mm
+    cover = splat(frame, points[narrow], np.pi * radii[narrow] ** 2 * steps[narrow])
+    if not narrow.all():
+        box, depth = tube_depth(frame, points[~narrow], radii[~narrow])
+        view = cover[box]
+        np.maximum(view, np.clip(0.5 + depth / np.float32(frame.spacing_mm), 0, 1), out=view)
+    return np.minimum(cover, 1)
+
+
+def _positions(rng: np.random.Generator, frame: Frame, flat_N: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     """Random lung positions in mm, [count, 3]."""
-    chosen = rng.choice(flat_N, count)
-    i, j, k = np.unravel_index(chosen, frame.shape)
-    place = np.stack([frame.x_I[i], frame.y_J[j], frame.z_K[k]], axis=1).astype(np.float64)
-    return np.asarray(place + rng.uniform(-0.5, 0.5, place.shape) * frame.spacing_mm)
-
-
-def _paint_vessels(canvas: Painting, points: NDArray[np.float32], radii: NDArray[np.float32], lung: NDArray[np.bool_], hu: float) -> None:
-    """Blend vessels into the lung; a vessel thinner than a voxel fills only its share of it."""
-    spacing = canvas.frame.spacing_mm
-    box, depth = tube_depth(canvas.frame, points, np.maximum(radii, 0.5 * spacing))
-    box2, thin = tube_depth(canvas.frame, points, radii)
-    assert box2 == box or depth.shape != thin.shape
-    cover = np.clip(0.5 + depth / spacing, 0, 1)
-    if thin.shape == depth.shape:
-        share = np.clip((thin + 0.5 * spacing) / spacing, 0.0, 1.0)
-        cover = np.minimum(cover, np.maximum(share, 0))
-    view = canvas.hu_IJK[box]
-    view += np.where(lung[box], cover * (hu - view), 0).astype(np.float32)
+    i, j, k = np.unravel_index(flat_N[rng.integers(0, len(flat_N), count)], frame.shape)
+    place = np.stack([frame.x_I[i], frame.y_J[j], frame.z_K[k]], axis=1)
+    return np.asarray(place + rng.uniform(-0.5, 0.5, place.shape) * frame.spacing_mm, np.float32)
 
 
 def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:
@@ -157,7 +158,23 @@ def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:
     out = np.zeros(labels_IJK.shape, np.float32)
     for first, last in ((2, 4), (5, 6)):
         lung = (labels_IJK >= first) & (labels_IJK <= last)
-        coarse = ndimage.distance_transform_edt(lung[::2, ::2, ::2], sampling=2 * spacing_mm).astype(np.float32)
-        fine = np.repeat(np.repeat(np.repeat(coarse, 2, 0), 2, 1), 2, 2)[: lung.shape[0], : lung.shape[1], : lung.shape[2]]
-        out[lung] = np.maximum(fine[lung] - 0.5 * spacing_mm, 0.5 * spacing_mm)
+        box = _extent(lung)
+        if box is None:
+            continue
+        part = np.pad(lung[box][::2, ::2, ::2], 1, constant_values=False)
+        coarse = ndimage.distance_transform_edt(part)[1:-1, 1:-1, 1:-1].astype(np.float32) * np.float32(2 * spacing_mm)
+        fine = np.repeat(np.repeat(np.repeat(coarse, 2, 0), 2, 1), 2, 2)[tuple(slice(0, b.stop - b.start) for b in box)]
+        view = out[box]
+        view += np.where(lung[box], np.maximum(fine - np.float32(0.5 * spacing_mm), np.float32(0.5 * spacing_mm)), 0)
     return out
+
+
+def _extent(mask: NDArray[np.bool_]) -> Box | None:
+    """Smallest box around a mask, None when it is empty."""
+    slices = []
+    for axis in range(3):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if not len(used):
+            return None
+        slices.append(slice(int(used[0]), int(used[-1]) + 1))
+    return slices[0], slices[1], slices[2]

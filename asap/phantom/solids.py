@@ -124,13 +124,16 @@ def smooth_minimum(a: Floats, b: Floats, radius_mm: float) -> Floats:
     return np.asarray(np.minimum(a, b) - overlap * overlap * np.float32(0.25 / radius_mm), np.float32)
 
 
-def tube_depth(frame: Frame, points_N3: NDArray[np.floating], radii_N: NDArray[np.floating]) -> tuple[Box, Floats]:
+def tube_depth(
+    frame: Frame, points_N3: NDArray[np.floating], radii_N: NDArray[np.floating], flatness: float = 1.0
+) -> tuple[Box, Floats]:
     """How deep every voxel of the tubes' bounding box lies in a union of balls, in mm (EMPTY_MM far from all of them).
 
     points_N3, radii_N: densely sampled centrelines (closer than a radius) in mm. Depth is max(radius - distance).
+    flatness > 1 stretches every ball along z by that factor.
     """
     radii = np.asarray(radii_N, np.float32)
-    reach = np.ceil((radii + frame.spacing_mm) / frame.spacing_mm).astype(int)
+    reach = np.ceil((radii * flatness + frame.spacing_mm) / frame.spacing_mm).astype(int)
     at = (np.asarray(points_N3, np.float32) - frame.first_mm) / np.float32(frame.spacing_mm)
     top = int(reach.max(initial=1)) + 1
     low = np.clip(np.floor(at.min(axis=0)).astype(int) - top, 0, frame.shape)
@@ -141,50 +144,65 @@ def tube_depth(frame: Frame, points_N3: NDArray[np.floating], radii_N: NDArray[n
         return box, depth
     for steps in np.unique(reach):
         chosen = reach == steps
-        _stamp(depth, at[chosen] - low.astype(np.float32), radii[chosen], int(steps), frame.spacing_mm)
+        _stamp(depth, at[chosen] - low.astype(np.float32), radii[chosen], int(steps), frame.spacing_mm, flatness)
     return box, depth
 
 
-def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, spacing_mm: float) -> None:
+def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, spacing_mm: float, flatness: float) -> None:
     """Raise `depth` to radius - distance in the ball of `steps` voxels about each point (voxel coordinates)."""
     span = np.arange(-steps, steps + 1)
     offsets_M3 = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
-    offsets_M3 = offsets_M3[(offsets_M3**2).sum(axis=1) <= (steps + 0.5) ** 2]
+    scale = np.array([1, 1, 1 / flatness], np.float32)
+    squared_M = ((offsets_M3 * scale) ** 2).sum(axis=1).astype(np.float32)
+    kept = squared_M <= (steps / flatness + 0.5) ** 2
+    offsets_M3, squared_M = offsets_M3[kept], squared_M[kept]
     nearest_N3 = np.rint(at_N3).astype(np.int64)
     size = np.array(depth.shape)
     near_N = ((nearest_N3 >= -steps) & (nearest_N3 < size + steps)).all(axis=1)
     nearest_N3, at_N3, radii_N = nearest_N3[near_N], at_N3[near_N], radii_N[near_N]
-    rest_N3 = (nearest_N3 - at_N3).astype(np.float32)
-    squared_NM = np.zeros((len(at_N3), len(offsets_M3)), np.float32)
-    valid_NM = np.ones(squared_NM.shape, bool)
-    flat_NM = np.zeros(squared_NM.shape, np.int64)
-    strides = (depth.shape[1] * depth.shape[2], depth.shape[2], 1)
-    edge = bool((nearest_N3 < steps).any() or (nearest_N3 >= size - steps).any())
-    for axis in range(3):
-        away = rest_N3[:, axis, None] + offsets_M3[None, :, axis].astype(np.float32)
-        squared_NM += away * away
-        index = nearest_N3[:, axis, None] + offsets_M3[None, :, axis]
-        if edge:
-            valid_NM &= (index >= 0) & (index < depth.shape[axis])
-        flat_NM += index * strides[axis]
-    value_NM = radii_N[:, None] - np.sqrt(squared_NM) * np.float32(spacing_mm)
+    rest_N3 = (nearest_N3 - at_N3).astype(np.float32) * scale
+    squared_NM = rest_N3 @ (2 * offsets_M3 * scale).T.astype(np.float32)
+    squared_NM += squared_M
+    squared_NM += (rest_N3**2).sum(axis=1)[:, None]
+    np.sqrt(np.maximum(squared_NM, 0, out=squared_NM), out=squared_NM)
+    squared_NM *= np.float32(-spacing_mm)
+    squared_NM += radii_N[:, None]
+    strides = np.array([depth.shape[1] * depth.shape[2], depth.shape[2], 1])
+    flat_NM = (nearest_N3 @ strides)[:, None] + offsets_M3 @ strides
     flat = depth.reshape(-1)
-    if edge:
-        np.maximum.at(flat, flat_NM[valid_NM], value_NM[valid_NM])
+    if (nearest_N3 < steps).any() or (nearest_N3 >= size - steps).any():
+        index_NM3 = nearest_N3[:, None] + offsets_M3
+        valid_NM = ((index_NM3 >= 0) & (index_NM3 < size)).all(axis=2)
+        np.maximum.at(flat, flat_NM[valid_NM], squared_NM[valid_NM])
     else:
-        np.maximum.at(flat, flat_NM.ravel(), value_NM.ravel())
+        np.maximum.at(flat, flat_NM.ravel(), squared_NM.ravel())
+
+
+def splat(frame: Frame, points_N3: NDArray[np.floating], volume_N: NDArray[np.floating]) -> Floats:
+    """Share of every voxel filled by small bodies of the given volumes in mm^3, spread over the eight nearest voxels."""
+    at = (np.asarray(points_N3, np.float32) - frame.first_mm) / np.float32(frame.spacing_mm)
+    size = np.array(frame.shape)
+    near = ((at >= 0) & (at < size - 1)).all(axis=1)
+    at, volume = at[near], np.asarray(volume_N, np.float32)[near]
+    lower = at.astype(np.int64)
+    rest = at - lower
+    strides = np.array([size[1] * size[2], size[2], 1])
+    corners = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
+    weights = np.prod(np.where(corners[None] == 1, rest[:, None], 1 - rest[:, None]), axis=2) * volume[:, None]
+    flat = (lower @ strides)[:, None] + corners @ strides
+    filled = np.bincount(flat.ravel(), weights.ravel(), minlength=int(size.prod()))
+    return np.asarray(filled.reshape(frame.shape) / frame.spacing_mm**3, np.float32)
 
 
 def smooth_curve(knots_K3: NDArray[np.floating], step_mm: float) -> NDArray[np.float32]:
-    """Points about `step_mm` apart on a Catmull-Rom spline through the knots, [N, 3]."""
-    knots = np.asarray(knots_K3, np.float64)
-    padded = np.concatenate([[2 * knots[0] - knots[1]], knots, [2 * knots[-1] - knots[-2]]])
-    parts = []
-    for a, b, c, d in zip(padded[:-3], padded[1:-2], padded[2:-1], padded[3:], strict=True):
-        count = max(2, int(np.ceil(np.linalg.norm(c - b) / step_mm)))
-        t = np.linspace(0, 1, count, endpoint=False)[:, None]
-        parts.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
-    return np.concatenate([*parts, knots[-1:]]).astype(np.float32)
+    """Points at most about `step_mm` apart on a Catmull-Rom spline through the knots, [N, 3]."""
+    knots = np.asarray(knots_K3, np.float32)
+    padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
+    a, b, c, d = padded[:-3, None], padded[1:-2, None], padded[2:-1, None], padded[3:, None]
+    longest = float(np.sqrt(((c - b) ** 2).sum(axis=2).max()))
+    t = np.linspace(0, 1, max(2, int(np.ceil(longest / step_mm))), endpoint=False, dtype=np.float32)[None, :, None]
+    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.concatenate([curve.reshape(-1, 3), knots[-1:]]).astype(np.float32)
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[int, ...]) -> Floats:

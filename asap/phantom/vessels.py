@@ -1,8 +1,8 @@
 """Branching trees inside the lungs: arteries with their airways, and veins.
 
-A tree is grown by halving: the endpoints it must reach are split in two along their widest direction, each half gets a branch
-that runs part of the way to its middle, and so on until every endpoint has its own twig. The radius of a parent follows from
-its children by Murray's law (r^3 = r1^3 + r2^3).
+A tree is grown by halving the endpoints it must reach: seen from the end of a branch they are split in two along the widest
+direction of their bearings, each half gets a branch part of the way to its middle, and so on until every endpoint has its own
+twig. Splitting bearings rather than positions keeps the branches long, radial and acutely forked.
 """
 
 from __future__ import annotations
@@ -12,65 +12,81 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Points = NDArray[np.float32]
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """Points along all branches: points_N3 mm, radii_N mm, level_N (0 at the root)."""
+    """Points along all branches: points_N3 mm, radii_N mm, step_N mm of centreline that each point stands for."""
 
-    points_N3: NDArray[np.float32]
+    points_N3: Points
     radii_N: NDArray[np.float32]
-    level_N: NDArray[np.int32]
+    step_N: NDArray[np.float32]
 
 
 def grow_tree(
     rng: np.random.Generator,
     root_mm: NDArray[np.floating],
     ends_N3: NDArray[np.floating],
-    twig_mm: float,
-    root_mm_radius: float,
-    step_mm: float = 1.6,
+    twig_radius_mm: float,
+    root_radius_mm: float,
+    step_mm: float = 1.5,
 ) -> Tree:
     """Grow one tree from a root to 2^L endpoints (N must be a power of two).
 
-    twig_mm: radius of the last branches; root_mm_radius: radius at the root; between them the radius shrinks geometrically.
+    The radius shrinks geometrically with the level from the root's to a twig's.
     """
     levels = int(np.log2(len(ends_N3)))
-    groups = np.asarray(ends_N3, np.float64)[None]
-    starts = np.asarray(root_mm, np.float64)[None]
-    heading = groups.mean(axis=1) - starts
-    parts: list[NDArray[np.float64]] = []
-    radii: list[NDArray[np.float64]] = []
-    depths: list[NDArray[np.int32]] = []
+    groups_GN3 = np.asarray(ends_N3, np.float32)[None]
+    starts_G3 = np.asarray(root_mm, np.float32)[None]
+    heading_G3 = groups_GN3.mean(axis=1) - starts_G3
+    parts: list[tuple[Points, NDArray[np.float32], NDArray[np.float32]]] = []
     for level in range(levels + 1):
-        target = groups.mean(axis=1)
-        share = rng.uniform(0.3, 0.5, (len(starts), 1)) if level < levels else np.ones((len(starts), 1))
-        stops = starts + (target - starts) * share
-        length = np.linalg.norm(stops - starts, axis=1, keepdims=True)
-        bend = heading / np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-6)
-        middle = starts + bend * length * 0.45 + rng.normal(0, 0.06, stops.shape) * length
-        count = max(2, int(np.ceil(float(np.percentile(length, 90)) / step_mm)))
-        t = np.linspace(0, 1, count)[None, :, None]
-        curve = (1 - t) ** 2 * starts[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * stops[:, None]
-        before = root_mm_radius * (twig_mm / root_mm_radius) ** (level / (levels + 1))
-        after = root_mm_radius * (twig_mm / root_mm_radius) ** ((level + 1) / (levels + 1))
-        size = (before + (after - before) * t[..., 0]) * rng.uniform(0.85, 1.15, (len(starts), 1))
-        parts.append(curve.reshape(-1, 3))
-        radii.append(size.reshape(-1))
-        depths.append(np.full(size.size, level, np.int32))
-        if level == levels:
-            break
-        heading = np.repeat(stops - middle, 2, axis=0)
-        starts = np.repeat(stops, 2, axis=0)
-        groups = _halved(groups)
-    return Tree(
-        np.concatenate(parts).astype(np.float32), np.concatenate(radii).astype(np.float32), np.concatenate(depths).astype(np.int32)
-    )
+        count = len(starts_G3)
+        target_G3 = groups_GN3.mean(axis=1)
+        low, high = (0.2, 0.42) if level < levels else (0.95, 1.0)
+        stops_G3 = starts_G3 + (target_G3 - starts_G3) * rng.uniform(low, high, (count, 1)).astype(np.float32)
+        length_G1 = np.linalg.norm(stops_G3 - starts_G3, axis=1, keepdims=True)
+        bearing_G3 = heading_G3 / np.maximum(np.linalg.norm(heading_G3, axis=1, keepdims=True), 1e-6)
+        wander_G3 = rng.standard_normal((count, 3), dtype=np.float32) * length_G1 * np.float32(0.07)
+        middle_G3 = 0.5 * starts_G3 + 0.5 * stops_G3 + 0.5 * (starts_G3 + 0.5 * bearing_G3 * length_G1 - 0.5 * starts_G3 - 0.5 * stops_G3)
+        middle_G3 = middle_G3 + wander_G3
+        shrink = (twig_radius_mm / root_radius_mm) ** (1 / (levels + 1))
+        radius = root_radius_mm * shrink**level
+        parts.append(_branches(rng, starts_G3, middle_G3, stops_G3, length_G1, radius, radius * shrink, step_mm))
+        if level < levels:
+            heading_G3 = np.repeat(stops_G3 - middle_G3, 2, axis=0)
+            groups_GN3 = _halved(groups_GN3, stops_G3)
+            starts_G3 = np.repeat(stops_G3, 2, axis=0)
+    points, radii, steps = zip(*parts, strict=True)
+    return Tree(np.concatenate(points), np.concatenate(radii), np.concatenate(steps))
 
 
-def _halved(groups_GN3: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Split every group in two equal halves along its axis of greatest spread, [2G, N/2, 3]."""
-    axis = groups_GN3.var(axis=1).argmax(axis=1)
-    along = np.take_along_axis(groups_GN3, axis[:, None, None], axis=2)[..., 0]
+def _branches(
+    rng: np.random.Generator,
+    starts_G3: Points,
+    middle_G3: Points,
+    stops_G3: Points,
+    length_G1: Points,
+    before_mm: float,
+    after_mm: float,
+    step_mm: float,
+) -> tuple[Points, NDArray[np.float32], NDArray[np.float32]]:
+    """Points on quadratic Bezier curves, their radii and the length each stands for."""
+    samples = max(3, int(np.ceil(float(length_G1.mean() + length_G1.std()) / step_mm)))
+    t = (np.arange(samples, dtype=np.float32) + 0.5)[None, :, None] / samples
+    curve = (1 - t) ** 2 * starts_G3[:, None] + 2 * t * (1 - t) * middle_G3[:, None] + t**2 * stops_G3[:, None]
+    size = (before_mm + (after_mm - before_mm) * t[..., 0]) * rng.uniform(0.85, 1.15, (len(starts_G3), 1))
+    step = np.broadcast_to(length_G1 / samples, size.shape)
+    return curve.reshape(-1, 3).astype(np.float32), size.reshape(-1).astype(np.float32), step.reshape(-1).astype(np.float32)
+
+
+def _halved(groups_GN3: Points, seen_from_G3: Points) -> Points:
+    """Split every group in two equal halves by bearing from a point, along the widest axis, [2G, N/2, 3]."""
+    away = groups_GN3 - seen_from_G3[:, None]
+    bearing = away / np.maximum(np.linalg.norm(away, axis=2, keepdims=True), 1e-3)
+    axis = bearing.var(axis=1).argmax(axis=1)
+    along = np.take_along_axis(bearing, axis[:, None, None], axis=2)[..., 0]
     order = np.argsort(along, axis=1)
     ranked = np.take_along_axis(groups_GN3, order[..., None], axis=1)
     count, size = groups_GN3.shape[:2]
