@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from asap.phantom.case import PhantomCase, PhantomSentence, absent_queries, load_case
-from asap.text.read import read_sentence
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from asap.models.mini import MINI_GRID
+from asap.phantom.case import PhantomCase, PhantomSentence, absent_queries, load_case
 from asap.preprocess import GridConfig, GridMap, to_network_grid
 from asap.report import Sentence
+from asap.text.read import read_sentence
 from asap.volume import Volume, apply_affine
 from asap_training.config import MiniRecipe
 from asap_training.data.cells import cell_fractions
