@@ -23,6 +23,8 @@ _SIDE_INDEX = PatternIndex(
                        "right or left", "left or right", "either", "left right", "right left")),
     )
 )  # fmt: skip
+# Organs with a parenchyma of their own: beside one of them "parenchyma" is not the lung's.
+_ORGANS = frozenset({"liver", "spleen", "kidney", "pancreas", "thyroid", "adrenal", "breast"})
 _NOT_A_SIDE = PatternIndex((("other", (
     "left|right atrium|ventricle|atrial|ventricular|main coronary|coronary|aortic arch|lobe of the? liver", "left anterior descending",
     "right heart", "left heart", "liver left|right lobe", "left|right hepatic lobe", "left facing", "left|right convex*",
@@ -69,18 +71,21 @@ def find_places(tokens: Sequence[Token], sides: Sequence[SideWord]) -> tuple[Pla
 
 def _resolve(matches: list[Match], tokens: Sequence[Token]) -> list[Match]:
     """Drop words that only look like a place: the general "upper"/"lower" without a lung near, the apex of the heart."""
+    elsewhere = any("lung" not in ancestors(match.key.split("/")[0]) and match.key in _ORGANS for match in matches)
     kept: list[Match] = []
     for match in matches:
         form = tokens[match.first].form
+        if match.first == match.last and form in {"parenchyma", "parenchymal"} and elsewhere:
+            continue
         if (
             match.key in {"upper_lobe", "lower_lobe"}
             and match.first == match.last
             and form in {"upper", "lower", "base", "apex", "basal", "apical"}
         ):
-            near = {token.form for token in tokens[max(0, match.first - 4) : match.last + 5]}
+            near = {token.form for token in tokens[max(0, match.first - 4) : match.last + 9]}
             if form in {"upper", "lower"} and not _shared_lobe(tokens, match.last):
                 continue
-            if near & {"heart", "cardiac", "neck", "skull", "vertebra", "aorta"}:
+            if near & {"heart", "cardiac", "pericardium", "neck", "skull", "vertebra", "aorta"}:
                 continue
         kept.append(match)
     return kept

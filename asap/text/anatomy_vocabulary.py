@@ -30,7 +30,7 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "lung zone", "lung window", "bronchopulmonary", "subpleural", "pleuroparenchymal", "pulmonic", "lungs", "aeration",
          "peribronchovascular", "perihilar", "peripheral zone", "airspace", "midlung", "mid lung", "lung volume", "interstitium",
          "peripheral lung", "mid zone", "middle zone", "pulmonary vascularity|vasculature|vascular", "fissure", "vascularity",
-         "centrilobular", "pulmonary nodule|mass", "intrapulmonary")),
+         "centrilobular", "pulmonary nodule|mass", "intrapulmonary", "pleural based")),
     "upper_lobe": AnatomyEntry(
         ("upper lobe", "superior lobe", "apex", "apical", "apicoposterior", "lung apex", "apicoposterior segment", "apical segment",
          "biapical", "upper zone", "upper lung zone|field|lung", "upper lung", "upper and middle lobe", "upper lobe anterior segment",
@@ -58,7 +58,7 @@ ANATOMY: dict[str, AnatomyEntry] = {
     "pericardium": AnatomyEntry(("pericard*", "pericardial space|cavity|area|region"), None),
     "aorta": AnatomyEntry(
         ("aorta", "aortic", "aortic arch", "thoracic aorta", "aortic root|knob|wall|contour", "ascending aorta", "descending aorta",
-         "thoraco abdominal aorta", "arcus aorta", "arch of the? aorta", "arcus", "aortic valve level", "supraaortic", "abdominal aorta")),
+         "thoraco abdominal aorta", "arcus aorta", "arch of the? aorta", "arcus", "aortic valve level", "supraaortic")),
     "coronary_arteries": AnatomyEntry(
         ("coronary", "coronary artery", "lad", "left anterior descending", "circumflex", "coronary vessel", "lad artery", "rca",
          "left main coronary artery?", "lcx", "coronaries")),
@@ -141,5 +141,6 @@ ANATOMY: dict[str, AnatomyEntry] = {
     "abdomen": AnatomyEntry(
         ("abdomen", "abdominal", "upper abdomen", "upper abdominal organ", "upper abdominal", "peritone*", "retroperitone*",
          "intraabdominal", "intraperitoneal", "upper abdominal section", "celiac", "peritoneum"), None, chest=False),
+    "abdominal_aorta": AnatomyEntry(("abdominal aorta|aortic", "abdominal aortic wall", "infrarenal aorta", "aorta ~1 bifurcation"), "aorta"),
 }
 # fmt: on

@@ -23,7 +23,7 @@ _CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pseudo", (
         "no ~1 change", "no ~3 change in|of|from|is|was|since|compared", "not ~2 changed", "no difference", "no ~2 difference in|between",
         "without ~2 change", "no increase|decrease|progression|growth", "no ~2 increase|decrease|progression|growth in|of", "not only",
-        "not increased|decreased|significantly", "no longer than", "not ~3 reach*", "no ~2 reach*", "not ~2 pathological",
+        "not increased|decreased|significantly", "no longer than", "not ~2 reach*",
         "did|does|do not ~2 show ~2 change", "not ~1 ruled", "no prior|previous|comparison", "not ~2 optimal*", "not ~2 evaluated",
         "not ~2 characterized|characterised|specific", "not ~2 differentiat*", "without contrast|iv|intravenous", "non contrast",
         "not necessarily", "no need", "not given|known|applicable|available", "not ~1 calcified|enlarged ~3 node",
@@ -35,7 +35,7 @@ _CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "no definite|definitive|obvious|suspicious|acute", "not a", "not any", "fail* to", "normal without", "no new", "not associated with",
         "not see", "not consistent with", "not suggest*", "not compatible with")),
     ("absent_after", (
-        f"not ~3 {_SEEN}", f"no|nor ~2 {_SEEN}", "not ~2 exist*", "absent", "is|are|was|were|has|have been? ~1 resolved", "resolved",
+        f"not ~3 {_SEEN}", "not ~2 exist*", "absent", "is|are|was|were|has|have been? ~1 resolved", "resolved",
         "no longer|more ~3 seen|visible|present|identified|evident", "disappeared", "ruled out", "was|were|is|are excluded", "negative",
         "completely regressed", "total regression", f"cannot|couldn|wasn|isn|weren|aren t? ~2 {_SEEN}", "none", f"could not be {_SEEN}",
         f"can not be {_SEEN}", f"never {_SEEN}", "completely resolved", "has cleared", "have cleared", "unlikely", "not there")),
@@ -53,7 +53,7 @@ _CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("stop", (
         "but", "however", "except", "although", "though", "while", "whereas", "apart from", "other than", "aside from", "nevertheless",
         "yet", ";", ".", "!", "with the exception of", "there is|are|was|were|has|have", "besides", "in addition", "instead", "otherwise",
-        "in this case", "despite", "which is|are|was|were", "nonetheless", ": ", "secondary to", "due to", "because", "as well as a", "only",
+        "in this case", "despite", "nonetheless", ": ", "secondary to", "due to", "because", "as well as a", "only",
         "and a|an", "and there", "and mild|minimal|small|stable|few", "excluding", "in a patient", "save for", "outside")),
     ("present_after", (
         f"is|are|was|were|has|have|been ~2 {_SEEN}", "is|are again|also|still ~1 seen|noted", "is|are stable|unchanged|present|noted",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asap.report import Report
-from asap.text.vocabulary import FINDINGS
+from asap.report import Report, Sentence
+from asap.text.vocabulary import FINDINGS, ancestors
 
 # Names and order as published.
 CTRATE_FINDINGS: tuple[str, ...] = (
@@ -14,12 +14,24 @@ CTRATE_FINDINGS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+# An opacity said to be one of these is labelled as that, not as an opacity.
+_NOT_THORACIC = frozenset({"abdominal_aorta"})
+_EXPLAINS_OPACITY = frozenset({"consolidation", "atelectasis", "fibrosis", "tree_in_bud", "reticulation", "calcified_nodule"})
+
+
 def ctrate_labels(report: Report) -> dict[str, bool]:
     """Whether each CT-RATE finding is stated (present or uncertain) anywhere in `report`, in the published order."""
-    stated = {
-        FINDINGS[finding.concept].ctrate
-        for sentence in report.sentences
-        for finding in sentence.findings
-        if finding.assertion != "absent"
-    }
+    stated: set[str | None] = set()
+    for sentence in report.sentences:
+        concepts = {f.concept for f in sentence.findings if f.assertion != "absent" and f.anatomy not in _NOT_THORACIC}
+        stated.update(FINDINGS[concept].ctrate for concept in concepts)
+        if _opacity_of_its_own(sentence) and not concepts & _EXPLAINS_OPACITY:
+            stated.add("Lung opacity")
     return {name: name in stated for name in CTRATE_FINDINGS}
+
+
+def _opacity_of_its_own(sentence: Sentence) -> bool:
+    return any(
+        finding.concept == "opacity" and finding.assertion != "absent" and finding.anatomy is not None and "lung" in ancestors(finding.anatomy)
+        for finding in sentence.findings
+    )

@@ -35,23 +35,23 @@ _ORGAN_LESIONS = (
     ("spleen", "spleen_lesion"), ("pancreas", "pancreas_lesion"), ("breast", "breast_lesion"), ("axilla", "soft_tissue_lesion"),
     ("bone", "bone_lesion"), ("pleura", "pleural_nodule"), ("chest_wall", "soft_tissue_lesion"), ("soft_tissue", "soft_tissue_lesion"),
     ("muscle", "soft_tissue_lesion"), ("gallbladder", "abdominal_lesion"), ("bowel", "abdominal_lesion"),
-    ("abdomen", "abdominal_lesion"), ("bladder", "abdominal_lesion"), ("lymph_node", "lymphadenopathy"),
+    ("abdomen", "abdominal_lesion"), ("bladder", "abdominal_lesion"),
 )  # fmt: skip
 _MASSES = (("mediastinum", "mediastinal_mass"), ("thymus", "mediastinal_mass"), *_ORGAN_LESIONS)
 _CALCIFICATIONS = (
     ("coronary_arteries", "coronary_calcification"), ("valve", "valve_calcification"), ("aorta", "arterial_calcification"),
     ("artery", "arterial_calcification"), ("great_vessels", "arterial_calcification"), ("pleura", "pleural_plaque"),
     ("lymph_node", "calcified_lymph_node"), ("hilum", "calcified_lymph_node"), ("pericardium", "pericardial_thickening"),
-    ("lung", "calcified_nodule"), ("thyroid", "thyroid_nodule"), ("liver", "liver_lesion"),
+    ("thyroid", "thyroid_nodule"), ("liver", "liver_lesion"),
 )  # fmt: skip
 
 # fmt: off
 FINDINGS: dict[str, FindingEntry] = {
     "nodule": FindingEntry(
         ("nodule", "nodular lesion", "nodular density", "nodular opacity", "nodular image", "nodular formation", "micronodule",
-         "nodular appearance", "nodularity", "nodular shadow", "nodular ground glass", "intrapulmonary lymph node",
+         "nodular appearance", "nodularity", "nodular shadow", "intrapulmonary lymph node",
          "intraparenchymal lymph node", "subpleural lymph node", "fissural lymph node", "ggn", "spn", "coin lesion",
-         "nodular structure", "ground glass nodule", "pulmonary lesion", "nodular infiltrat*"),
+         "nodular structure", "ground glass nodule", "pulmonary lesion", "pleural based ~3 nodule"),
         "lung", ctrate="Lung nodule", becomes=(("mediastinum", "mediastinal_mass"), *_ORGAN_LESIONS)),
     "mass": FindingEntry(
         ("mass", "mass lesion", "tumor", "tumoral lesion", "neoplasm", "neoplastic lesion", "malignancy", "carcinoma", "cancer",
@@ -67,14 +67,14 @@ FINDINGS: dict[str, FindingEntry] = {
         "lung", ctrate="Consolidation"),
     "opacity": FindingEntry(
         ("opacity", "opacification", "density increase", "increase in density", "increased density", "increase of density",
-         "parenchymal density", "lung density", "patchy density", "increased opacity", "shadowing", "airspace process"),
+         "patchy density", "dependent|depandant density", "increased opacity", "shadowing", "airspace process"),
         "lung", becomes=(("pleura", "pleural_thickening"), ("liver", "liver_lesion"), ("bone", "bone_lesion"),
                          ("mediastinum", "mediastinal_abnormality"), ("soft_tissue", "soft_tissue_lesion"),
                          ("breast", "breast_lesion"), ("abdomen", "abdominal_lesion"), ("gallbladder", "gallstone"),
                          ("kidney", "kidney_lesion"))),
     "atelectasis": FindingEntry(
         ("atelect*", "collapse", "collapsed lung", "plate like atelect*", "subsegmental atelect*", "linear atelect*",
-         "band atelect*", "compressi* atelect*", "passive atelect*", "fibroatelect*", "collaps* lung|lobe"),
+         "band atelect*", "compressi* atelect*", "passive atelect*", "collaps* lung|lobe"),
         "lung", ctrate="Atelectasis", becomes=(("vertebra", "vertebral_compression"), ("trachea", "airway_obstruction"))),
     "pleural_effusion": FindingEntry(
         ("pleural effusion", "effusion", "pleural fluid", "hydrothorax", "fluid ~ pleural space|cavity", "hydropneumothorax",
@@ -94,15 +94,14 @@ FINDINGS: dict[str, FindingEntry] = {
     "fibrosis": FindingEntry(
         ("fibros*", "fibrotic", "fibrotic change|density|sequela|band|area|recession", "sequela|sequelae|sequel", "sequelae change",
          "sequela|sequelae fibrotic|parenchymal|density|linear", "scar", "scarring", "cicatri*", "parenchymal band",
-         "pleuroparenchymal density|change|band|sequela|sequelae|thickening|opacity", "fibroatelect*", "fibrotic tissue",
+         "pleuroparenchymal density|change|band|sequela|sequelae|thickening|opacity", "fibroatelect*", "fibroatelact*", "fibro atelect*", "fibrotic tissue",
          "pleuro parenchymal sequela|sequelae|density|change|band", "pleural parenchymal sequela|sequelae|density|change|band",
-         "traction bronchiect*", "fibrocalcific", "fibronodular", "fibrolinear", "fibrocicatricial", "biapical scarring"),
+         "fibrocalcific", "fibronodular", "fibrolinear", "fibrocicatricial", "biapical scarring"),
         "lung", ctrate="Pulmonary fibrotic sequela", becomes=(("liver", "liver_lesion"), ("kidney", "kidney_lesion"),
                                                               ("bone", "bone_lesion"))),
     "septal_thickening": FindingEntry(
         ("septal thickening", "interlobular sept*", "thicken* ~4 septum|septal|septation", "septum|septal|septation ~3 thicken*",
-         "interlobular thicken*", "interlobular|intralobular septum|septal|septation", "kerley*", "septal line|prominence|sign",
-         "crazy paving"),
+         "interlobular thicken*", "interlobular|intralobular septum|septal|septation", "kerley*", "septal line|prominence|sign"),
         "lung", ctrate="Interlobular septal thickening"),
     "bronchiectasis": FindingEntry(
         ("bronchiect*", "bronchioloect*", "bronchial|bronchus|bronchi dilat*|ectas*|widen*", "dilat* ~2 bronchus|bronchial|bronchi",
@@ -119,7 +118,7 @@ FINDINGS: dict[str, FindingEntry] = {
     "tree_in_bud": FindingEntry(
         ("tree in bud", "budding tree", "bud tree", "budded tree", "tree in the bud", "tree bud*", "branch* with bud*",
          "tree with bud*", "budding branch"), "lung"),
-    "honeycombing": FindingEntry(("honeycomb*", "honey comb*"), "lung", ctrate="Pulmonary fibrotic sequela"),
+    "honeycombing": FindingEntry(("honeycomb*", "honey comb*"), "lung"),
     "calcified_nodule": FindingEntry(
         ("calcif* ~2 nodule", "calcific nodule", "calcified granuloma", "granuloma", "nodule ~3 calcif*", "calcif* lesion",
          "granulomatous disease|change|calcification|sequela|infection", "calcif* nodular", "ghon*", "calcific density"),
@@ -135,14 +134,14 @@ FINDINGS: dict[str, FindingEntry] = {
         ("cardiomegal*", "enlarge* ~3 heart", "heart ~4 enlarge*", "cardiac enlargement", "heart|cardiac size ~2 increase*",
          "heart ~3 larger than", "increase* ~2 heart|cardiac size", "enlarge* ~2 cardiac|cardiomediastinal silhouette|contour",
          "cardiac silhouette ~4 enlarge*", "heart|cardiac ~2 dilat*", "increase* ~2 cardiothoracic", "cardiothoracic ~4 increase*",
-         "cardiothoracic ~3 high", "heart failure", "cardiac failure", "dilat* ~2 atrium|ventricle|cardiac|heart",
+         "cardiothoracic ~3 high", "ctr ~4 increase*|high", "increase* ~2 ctr", "heart failure", "cardiac failure", "dilat* ~2 atrium|ventricle|cardiac|heart",
          "atrium|ventricle|atrial|ventricular ~4 enlarge*|dilat*", "enlarge* ~3 atrium|ventricle|atrial|ventricular|cardiac",
          "cardiomyopath*", "heart|cardiac is|are|appear* larger", "ventricular|atrial|cardiac hypertroph*", "heart is|are large",
          "cardiothoracic ~3 ratio ~6 heart", "larger ~2 heart", "large heart", "cardiac silhouette ~3 large|prominent",
          "cardiothoracic ratio|index ~3 above|exceed*"),
         "heart", ctrate="Cardiomegaly", keeps_place=True),
     "pericardial_effusion": FindingEntry(
-        ("pericard* effusion", "pericard* ~3 effusion", "pericard* fluid", "fluid ~4 pericard*", "effusion ~5 pericard*",
+        ("pericard* effusion", "pericard* ~3 effusion", "pericard* fluid", "fluid ~9 pericard*", "smear* ~4 pericard*", "effusion ~5 pericard*",
          "hemopericard*", "pericard* ~2 fluid", "tamponade"),
         "pericardium", ctrate="Pericardial effusion", keeps_place=True),
     "coronary_calcification": FindingEntry(
@@ -150,11 +149,12 @@ FINDINGS: dict[str, FindingEntry] = {
          "plaque ~6 coronary", "atheroma* ~6 coronary", "atherosclero* ~5 coronary"),
         "coronary_arteries", ctrate="Coronary artery wall calcification", keeps_place=True),
     "arterial_calcification": FindingEntry(
-        ("atherosclero*", "atheroma*", "calcif* ~2 atheroma* plaque", "aortic calcif*", "aorta|aortic ~6 calcif*",
+        ("atheroma*", "calcif* ~2 atheroma* plaque", "aortic calcif*", "aorta|aortic ~6 calcif*",
          "calcif* ~6 aorta|aortic|arch", "vascular calcif*", "calcif* plaque", "plaque ~4 aorta|aortic|artery|arch",
          "atheroma* plaque", "calcif* ~3 wall ~3 vascular|artery|vessel", "arterial|artery|vessel ~4 calcif*",
-         "calcif* ~4 arterial|artery|vessel|vascular", "wall calcif*", "arterioscler*"),
-        "aorta", ctrate="Arterial wall calcification"),
+         "calcif* ~4 arterial|artery|vessel|vascular", "wall calcif*"),
+        "aorta", ctrate="Arterial wall calcification", becomes=(("coronary_arteries", "coronary_calcification"),
+                                                                ("valve", "valve_calcification"), ("pleura", "pleural_plaque"))),
     "aortic_aneurysm": FindingEntry(
         ("aneurysm*", "aorta|aortic ~6 dilat*|dilation|ectas*|ectatic|enlarge*|widen*", "ectas* ~4 aorta|aortic|arch",
          "dilat* ~5 aorta|aortic|arch", "enlarge* ~3 aorta|aortic", "aortic knob ~2 prominen*|enlarge*", "wide* ~3 aorta|aortic",
@@ -179,14 +179,14 @@ FINDINGS: dict[str, FindingEntry] = {
         "pleura", keeps_place=True),
     "medical_material": FindingEntry(
         ("catheter", "pacemaker", "port", "portacath", "stent*", "suture", "sternotomy", "tracheostomy", "nasogastric",
-         "ng tube", "chest tube", "endotracheal", "intubat*", "drain", "prosthe*", "implant", "clip", "staple", "icd",
+         "ng tube", "chest tube", "endotracheal", "intubat*", "drain", "prosthe*", "breast|silicone|dental|cochlear implant", "implanted device", "clip", "staple", "icd",
          "defibrillator", "electrode", "cannula", "picc", "central line|venous", "wire", "screw", "fixator", "graft", "bypass",
          "cabg", "valve replacement|prosthe*", "surgical material", "osteosynthes*", "metallic ~2 material|density|object",
          "feeding tube", "enteric tube", "tube", "swan ganz", "lead", "fixation", "hardware", "arthroplast*", "device",
          "vertebroplast*", "metallic artifact", "cardiac valve replacement", "foreign body", "dobhoff", "dialysis",
          "operation material|suture", "shunt", "gastrostomy", "cervical fusion", "spinal fusion", "medical material", "line tip",
          "line overl*", "subclavian line", "jugular line", "rod", "lap band", "gastric band", "metallic", "pace maker",
-         "cardiac pace", "vascular access|line", "power port", "mediport", "bullet", "shrapnel", "ivc filter", "anastomo* line",
+         "cardiac pace", "vascular access|line", "power port", "mediport", "bullet", "shrapnel", "ivc filter",
          "instrumentation", "monitoring device", "loop recorder", "nephrostomy", "silicone", "vagal stimulator", "ett", "cvc"),
         None, ctrate="Medical material"),
     "fracture": FindingEntry(("fractur*", "fx", "nondisplaced"), "bone"),
@@ -370,5 +370,9 @@ FINDINGS: dict[str, FindingEntry] = {
         ("abnormal*", "patholog*", "disease", "process", "pathologic finding", "blunt*", "obscur*", "silhouetting", "indistinct*", "prominen*",
          "haziness", "hazy", "haze", "poorly defined", "ill defined", "changes", "injury", "dislocat*", "sublux*", "separation", "inflammat*"),
         None, vague=True),
+    "atherosclerosis": FindingEntry(
+        ("atherosclero*", "arterioscler*"), None,
+        becomes=(("coronary_arteries", "coronary_calcification"), ("aorta", "arterial_calcification"),
+                 ("artery", "arterial_calcification"), ("great_vessels", "arterial_calcification"))),
 }
 # fmt: on
