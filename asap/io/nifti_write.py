@@ -33,7 +33,7 @@ def write_nifti(path: Path, array: NDArray[Any], affine: Affine, *, what: str = 
     header = _header_1(array.shape, code, array.dtype.itemsize, checked_affine(affine))
     with atomic_writer(path, what) as file:
         if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=file, mtime=0) as zipped:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as zipped:
                 _write_body(cast(IO[bytes], zipped), header, array)
         else:
             _write_body(file, header, array)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from asap.io.voxels import HuArray
 from asap.volume import Volume
 
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "LC_ALL")
+_PIPE_BYTES = 2**20
 _ENDED = "Reading the file took too much time or memory or crashed the reader; it is damaged or hostile."
 _NO_MEMORY = f"Reading the file needs more than {limits.READER_MEMORY_BYTES // 2**30} GiB of memory; crop or resample it first."
 
@@ -41,13 +43,14 @@ class Sandbox:
         raw = os.fsencode(path.absolute())
         if len(raw) > 0xFFFF:
             raise InputError("The path is too long.")
+        cpu_s = limits.READER_CPU_S + min(_stored_bytes(path), limits.MAX_RAW_BYTES) // limits.READER_BYTES_PER_S
         child = self._ready_child()
-        clock = threading.Timer(limits.READER_WALL_S, child.kill)
+        clock = threading.Timer(cpu_s * limits.READER_WALL_PER_CPU, child.kill)
         clock.daemon = True
         clock.start()
         finished = False
         try:
-            volume = _exchange(child, raw)
+            volume = _exchange(child, worker.JOB.pack(len(raw), cpu_s) + raw)
             finished = True
             return volume
         except _Refusal as refusal:
@@ -95,12 +98,23 @@ class _Refusal(Exception):
         self.error = error
 
 
+def _stored_bytes(path: Path) -> int:
+    """Size of a file, or of the files directly in a folder; 0 where it cannot be told (the reader then says why)."""
+    try:
+        if not path.is_dir():
+            return path.stat().st_size
+        with os.scandir(path) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in itertools.islice(entries, limits.MAX_DICOM_FILES))
+    except (OSError, ValueError):
+        return 0
+
+
 def _start_child() -> subprocess.Popen[bytes]:
     """A fresh interpreter without this process's secrets: few variables, no pipes but its own, own session."""
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if Path(entry).is_absolute())
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-P", "-B", "-s", "-m", worker.__name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -110,13 +124,18 @@ def _start_child() -> subprocess.Popen[bytes]:
         cwd=os.sep,
         start_new_session=True,
     )
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # only faster, and only Linux has it
+        import fcntl  # noqa: PLC0415
+
+        fcntl.fcntl(child.stdout or -1, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return child
 
 
-def _exchange(child: subprocess.Popen[bytes], raw_path: bytes) -> Volume:
+def _exchange(child: subprocess.Popen[bytes], job: bytes) -> Volume:
     """Send one job, check the answer's head, receive the voxels. Raises _Refusal, EOFError, OSError, ValueError."""
     if child.stdin is None or child.stdout is None:
         raise EOFError
-    child.stdin.write(worker.JOB.pack(len(raw_path)) + raw_path)
+    child.stdin.write(job)
     head = bytearray(worker.HEAD.size)
     _receive(child.stdout, memoryview(head))
     status, code, i, j, k, *rest = worker.HEAD.unpack(head)

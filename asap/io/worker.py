@@ -1,6 +1,6 @@
 """The child process in which files of others are parsed: limits on itself, one job after another, only numbers back.
 
-Started by `asap.io.sandbox`. A job is one line with a path; the answer is a fixed-size head, a short sentence and, if the image
+Started by `asap.io.sandbox`. A job is a path and the seconds granted; the answer is a fixed-size head, a short sentence and, if the image
 could be read, its voxels with the first axis fastest. Nothing is pickled in either direction.
 """
 
@@ -23,7 +23,7 @@ from asap.volume import Volume
 
 # status, dtype code, shape (3), affine (16), length of the sentence, number of voxel bytes.
 HEAD = struct.Struct("<BB3q16dHq")
-JOB = struct.Struct("<H")
+JOB = struct.Struct("<HI")  # bytes of the path, seconds of processor time granted
 OK, REFUSED, TOO_LARGE, NO_MEMORY = range(4)
 DTYPES = (np.dtype(np.int16), np.dtype(np.float32))
 MAX_SENTENCE_BYTES = 400
@@ -115,8 +115,9 @@ def main() -> None:
         os.dup2(nowhere, sys.stderr.fileno())
         limit_process()
         while len(head := jobs.read(JOB.size)) == JOB.size:
-            path = Path(os.fsdecode(jobs.read(JOB.unpack(head)[0])))
-            allow_cpu_seconds(limits.READER_CPU_S)
+            path_bytes, cpu_s = JOB.unpack(head)
+            path = Path(os.fsdecode(jobs.read(path_bytes)))
+            allow_cpu_seconds(cpu_s)
             answer(path, out)
 
 

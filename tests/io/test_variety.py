@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.io import synthetic
 
 from asap.io.dicom import read_dicom_series
 from asap.io.nifti import read_nifti
 from asap.io.nrrd import read_nrrd
 from asap.volume import Volume
+from tests.io import synthetic
 
 HU = synthetic.example_hu()
 AFFINE = synthetic.ras_affine()
