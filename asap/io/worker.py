@@ -1,7 +1,7 @@
 """The child process in which files of others are parsed: limits on itself, one job after another, only numbers back.
 
-Started by `asap.io.sandbox`. A job is a path and the seconds granted; the answer is a fixed-size head, a short sentence and, if the image
-could be read, its voxels with the first axis fastest. Nothing is pickled in either direction.
+Started by `asap.io.sandbox`. A job is a path and the seconds granted; the answer is a fixed-size head, a short sentence and,
+if the image could be read, its voxels with the first axis fastest. Nothing is pickled in either direction.
 """
 
 from __future__ import annotations
