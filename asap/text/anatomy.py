@@ -19,16 +19,19 @@ _SIDE_INDEX = PatternIndex(
     (
         ("left", ("left", "leftward", "lt", "left sided", "lefthemithorax")),
         ("right", ("right", "rightward", "rt", "right sided")),
-        ("bilateral", ("bilateral", "bilaterally", "both", "biapical", "bibasilar", "bibasal", "bihilar", "right and left", "left and right",
+        ("bilateral", ("bilateral", "bilaterally", "both", "biapical", "bibasilar", "bibasal", "bihilar", "right and left",
+         "left and right",
                        "right or left", "left or right", "either", "left right", "right left")),
     )
 )  # fmt: skip
 # Organs with a parenchyma of their own: beside one of them "parenchyma" is not the lung's.
 _ORGANS = frozenset({"liver", "spleen", "kidney", "pancreas", "thyroid", "adrenal", "breast"})
 _NOT_A_SIDE = PatternIndex((("other", (
-    "left|right atrium|ventricle|atrial|ventricular|main coronary|coronary|aortic arch|lobe of the? liver", "left anterior descending",
+    "left|right atrium|ventricle|atrial|ventricular|main coronary|coronary|aortic arch|lobe of the? liver",
+    "left anterior descending",
     "right heart", "left heart", "liver left|right lobe", "left|right hepatic lobe", "left facing", "left|right convex*",
-    "left|right sided aortic arch", "left|right portal", "left|right upper quadrant", "both main bronchus|bronchi")),))  # fmt: skip
+    "left|right sided aortic arch", "left|right portal", "left|right upper quadrant",
+    "both main bronchus|bronchi")),))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def _shared_lobe(tokens: Sequence[Token], last: int) -> bool:
 
 
 def _side_of(match: Match, tokens: Sequence[Token], sides: Sequence[SideWord]) -> Side | None:
-    """The side directly before ("left upper lobe"), or of the next phrase ("upper lobe of the left lung", "lower lobe on the right")."""
+    """The side directly before ("left upper lobe"), or of the next phrase ("upper lobe of the left lung",
+    "lower lobe on the right")."""
     before = [
         side
         for side in sides

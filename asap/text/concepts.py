@@ -11,8 +11,7 @@ from asap.text.vocabulary import ANATOMY, FINDINGS
 _SIZE_BINS: tuple[tuple[str, float], ...] = (("<6", 6.0), ("6-10", 10.0), ("10-20", 20.0), ("20-30", 30.0), ("30-50", 50.0))
 _LARGEST_BIN = ">50"
 
-# Weights depend on this order. It follows the order of the keys, so new concepts come last within their kind; a model stores the
-# tuple it was trained with and looks its rows up by name.
+# Shipped weights hold one row per token, so this tuple is frozen: a new key in FINDINGS, ANATOMY or MODIFIERS needs new weights.
 CONCEPT_VOCABULARY: tuple[str, ...] = (
     *(f"assert:{assertion}" for assertion in ("present", "absent", "uncertain")),
     "state:normal",

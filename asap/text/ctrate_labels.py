@@ -7,7 +7,8 @@ from asap.text.vocabulary import FINDINGS, ancestors
 
 # Names and order as published.
 CTRATE_FINDINGS: tuple[str, ...] = (
-    "Medical material", "Arterial wall calcification", "Cardiomegaly", "Pericardial effusion", "Coronary artery wall calcification",
+    "Medical material", "Arterial wall calcification", "Cardiomegaly", "Pericardial effusion",
+    "Coronary artery wall calcification",
     "Hiatal hernia", "Lymphadenopathy", "Emphysema", "Atelectasis", "Lung nodule", "Lung opacity", "Pulmonary fibrotic sequela",
     "Pleural effusion", "Mosaic attenuation pattern", "Peribronchial thickening", "Consolidation", "Bronchiectasis",
     "Interlobular septal thickening",
@@ -32,6 +33,9 @@ def ctrate_labels(report: Report) -> dict[str, bool]:
 
 def _opacity_of_its_own(sentence: Sentence) -> bool:
     return any(
-        finding.concept == "opacity" and finding.assertion != "absent" and finding.anatomy is not None and "lung" in ancestors(finding.anatomy)
+        finding.concept == "opacity"
+        and finding.assertion != "absent"
+        and finding.anatomy is not None
+        and "lung" in ancestors(finding.anatomy)
         for finding in sentence.findings
     )

@@ -15,11 +15,15 @@ OUTSIDE_CHEST = "Speaks of an organ a chest CT does not show well."
 _SECTIONS_WITHOUT_PLACE = frozenset({"technique", "comparison", "clinical_information", "examination", "recommendation"})
 _INDEX = PatternIndex((
     ("aside", (
-        "recommend*", "is|are advised", "suggested follow", "follow up", "correlat*", "technique", "comparison", "compared ~2 previous|prior",
-        "comparison none", "contrast ~3 administ*", "section thickness", "slice thickness", "axial plane", "clinical information|history|data",
+        "recommend*", "is|are advised", "suggested follow", "follow up", "correlat*", "technique", "comparison",
+        "compared ~2 previous|prior",
+        "comparison none", "contrast ~3 administ*", "section thickness", "slice thickness", "axial plane",
+        "clinical information|history|data",
         "could not ~3 evaluated", "cannot ~3 evaluated|assessed", "not ~2 evaluated", "limited ~2 evaluation|study|examination",
-        "motion artifact", "history of", "images|image were|was", "multiplanar", "reconstruct*", "without contrast", "suboptimal*",
-        "image ~2 obtained|acquired|taken", "evaluation ~2 limited", "was|were performed", "examined ~3 window", "dictated", "thank you")),
+        "motion artifact", "history of", "images|image were|was", "multiplanar", "reconstruct*", "without contrast",
+        "suboptimal*",
+        "image ~2 obtained|acquired|taken", "evaluation ~2 limited", "was|were performed", "examined ~3 window", "dictated",
+        "thank you")),
 ))  # fmt: skip
 
 
@@ -28,18 +32,14 @@ def localisable(section: str, reading: Reading) -> tuple[bool, str | None]:
     if section in _SECTIONS_WITHOUT_PLACE:
         return False, NOTHING_TO_SHOW
     stated = [finding for finding in reading.findings if finding.assertion != "absent"]
-    if any(_has_place(finding) for finding in stated):
-        return True, None
-    named = [place.anatomy for place in reading.places]
-    in_chest = [key for key in named if ANATOMY[key].chest]
-    normal = bool(normal_positions(reading.tokens))
-    if normal and in_chest:
+    in_chest = any(ANATOMY[place.anatomy].chest for place in reading.places)
+    names_organ_only = in_chest and not reading.findings and not _is_aside(reading)
+    normal_organ = in_chest and bool(normal_positions(reading.tokens))
+    if any(_has_place(finding) for finding in stated) or normal_organ or names_organ_only:
         return True, None
     if reading.findings and not stated:
         return False, ABSENT
-    if not reading.findings and in_chest and not _is_aside(reading):
-        return True, None
-    if (named or stated) and not in_chest:
+    if (reading.places or stated) and not in_chest:
         return False, OUTSIDE_CHEST
     return False, NOTHING_TO_SHOW
 

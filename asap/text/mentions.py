@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asap.report import Finding, Side
 from asap.text.anatomy import Place, SideWord, find_places, find_sides
-from asap.text.assertions import Cues, assertion_of, find_cues
+from asap.text.assertions import Cues, assertion_of, find_cues, part_of_pseudo_cue
 from asap.text.normality import normal_positions
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.sizes import Size, find_sizes
@@ -16,7 +16,28 @@ from asap.text.vocabulary import FINDINGS, ancestors
 
 _INDEX = PatternIndex((concept, entry.patterns) for concept, entry in FINDINGS.items())
 _CLAUSE_MARKS = frozenset({";", ".", "but", "however", "except", "although", "while", "whereas"})
-_LIST_WORDS = frozenset(", and or the of in both main thoracic left right bilateral bilaterally at level to as well".split())
+_LIST_WORDS = frozenset(
+    [
+        ",",
+        "and",
+        "or",
+        "the",
+        "of",
+        "in",
+        "both",
+        "main",
+        "thoracic",
+        "left",
+        "right",
+        "bilateral",
+        "bilaterally",
+        "at",
+        "level",
+        "to",
+        "as",
+        "well",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,8 @@ def read_mentions(text: str) -> Reading:
     normal = normal_positions(tokens)
     findings: list[Finding] = []
     for number, match in enumerate(matches):
+        if FINDINGS[match.key].vague and part_of_pseudo_cue(cues, match):
+            continue
         own = [place for place in places if clauses[place.first] == clauses[match.first]]
         near = _deepened(match, _nearest(match, own, tokens), own)
         vague_and_normal = FINDINGS[match.key].vague and any(0 < place - match.last <= 8 for place in normal)

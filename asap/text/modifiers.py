@@ -59,6 +59,8 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "basal": ("basal", "basilar", "base", "bibasilar", "posterobasal", "laterobasal", "mediobasal", "anterobasal", "inferior"),
     "malignant": ("malign*", "metasta*", "neoplas*", "carcinoma", "cancer"),
     "infectious": ("infect*", "pneumon*", "viral", "covid"),
+    "ground_glass": ("ground glass", "ggo", "groundglass"),
+    "enlarged": ("enlarg*", "dilat*", "ectas*"),
 }
 _INDEX = PatternIndex(MODIFIERS.items())
 

@@ -1,7 +1,7 @@
 """A small pattern language over tokens, matched without backtracking over characters: time is linear in the text.
 
-A pattern is words separated by blanks. `a|b` is a choice, `a*` a prefix, a trailing `?` makes a word optional and `~` (or `~n`) a gap
-of up to 5 (n) tokens that does not cross a clause mark (. ; : ! ?).
+A pattern is words separated by blanks. `a|b` is a choice, `a*` a prefix, a trailing `?` makes a word optional and `~` (or `~n`) a
+gap of up to 5 (n) tokens that does not cross a clause mark (. ; : ! ?).
 """
 
 from __future__ import annotations

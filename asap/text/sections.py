@@ -1,4 +1,4 @@
-"""Where the sections of a report begin: headings with or without colon, in capitals or not, on a line of their own or before the text."""
+"""Where the sections of a report begin: headings with or without colon, in capitals or not, alone on a line or before text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "findings": ("findings", "finding", "description", "observations", "report", "results", "body of report"),
-    "impression": ("impression", "impressions", "conclusion", "conclusions", "opinion", "summary", "result", "interpretation", "diagnosis"),
-    "technique": ("technique", "procedure", "protocol", "method", "methods", "scan technique", "imaging technique", "technical details"),
+    "impression": ("impression", "impressions", "conclusion", "conclusions", "opinion", "summary", "result", "interpretation",
+                   "diagnosis"),
+    "technique": ("technique", "procedure", "protocol", "method", "methods", "scan technique", "imaging technique",
+                  "technical details"),
     "comparison": ("comparison", "comparisons", "comparison study", "comparison studies", "prior studies", "previous studies"),
     "clinical_information": (
-        "clinical information", "clinical info", "clinical history", "clinical indication", "clinical data", "clinical details",
-        "clinical question", "history", "indication", "indications", "reason for exam", "reason for examination", "reason for study",
-        "reason for the exam", "patient history", "medical history", "anamnesis",
+        "clinical information", "clinical info", "clinical history", "clinical indication", "clinical data",
+        "clinical details",
+        "clinical question", "history", "indication", "indications", "reason for exam", "reason for examination",
+        "reason for study", "reason for the exam", "patient history", "medical history", "anamnesis",
     ),
     "examination": ("examination", "exam", "study", "exam type", "type of examination"),
     "recommendation": ("recommendation", "recommendations", "follow-up", "advice"),

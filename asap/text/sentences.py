@@ -7,19 +7,94 @@ import re
 from asap.limits import MAX_SENTENCE_CHARS
 
 # What may end a sentence: a mark with its closing quotes and brackets, a line break, or a quotation mark used as a bullet.
-_BOUNDARY = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)")
+_BOUNDARY = re.compile(
+    r"[.!?]+[\"'”\u2019)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)"
+)
 _LAST_WORD = re.compile(r"[^\s(\[]{1,24}$")
 _FIRST = re.compile(r"\S")
-_LIST_MARK = re.compile(r"\s*(?:[-*•●▪◦‣–—>]+\s|\(?\d{1,2}[.)](?=\s)|[a-h][.)]\s)")
-_BULLET = re.compile(r"[\s\"“”'•●▪◦‣*>#=_|–—-]*(?:\(?\d{1,2}[.)]\s+(?=\D))?[\s\"“”'•●▪◦‣*>]*")
+_LIST_MARK = re.compile(r"\s*(?:[-*•●▪◦‣\u2013—>]+\s|\(?\d{1,2}[.)](?=\s)|[a-h][.)]\s)")
+_BULLET = re.compile(r"[\s\"“”'•●▪◦‣*>#=_|\u2013—-]*(?:\(?\d{1,2}[.)]\s+(?=\D))?[\s\"“”'•●▪◦‣*>]*")
 _LABEL_ONLY = re.compile(r"[^.;:,!?]{1,48}:$")
 
 _ABBREVIATIONS = frozenset(
-    "dr prof mr mrs ms st vs approx ca no nr fig ser im img max min resp incl excl e.g i.e eg ie etc cf a.m p.m sn inf sup ant post lat med "
-    "seg th t l lt rt bilat dept ref diam".split()
+    [
+        "dr",
+        "prof",
+        "mr",
+        "mrs",
+        "ms",
+        "st",
+        "vs",
+        "approx",
+        "ca",
+        "no",
+        "nr",
+        "fig",
+        "ser",
+        "im",
+        "img",
+        "max",
+        "min",
+        "resp",
+        "incl",
+        "excl",
+        "e.g",
+        "i.e",
+        "eg",
+        "ie",
+        "etc",
+        "cf",
+        "a.m",
+        "p.m",
+        "sn",
+        "inf",
+        "sup",
+        "ant",
+        "post",
+        "lat",
+        "med",
+        "seg",
+        "th",
+        "t",
+        "l",
+        "lt",
+        "rt",
+        "bilat",
+        "dept",
+        "ref",
+        "diam",
+    ]
 )
 _CONTINUES = frozenset(
-    "the a an of in on at to and or with without from by for into is are was were be as that which than its no".split()
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "and",
+        "or",
+        "with",
+        "without",
+        "from",
+        "by",
+        "for",
+        "into",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "as",
+        "that",
+        "which",
+        "than",
+        "its",
+        "no",
+    ]
 )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 # A word, a number (with a decimal point or comma), or any other visible character. No nested repetition: linear on any input.
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?|[^\w\s]|_")
-_CONNECTORS = frozenset("-/–—‐‑_'’\"“”•*«»`")
+_CONNECTORS = frozenset("-/\u2013—\u2010\u2011_'\u2019\"“”•*«»`")
 
 _IRREGULAR = {
     "bullae": "bulla", "vertebrae": "vertebra", "apices": "apex", "apexes": "apex", "septa": "septum", "septae": "septum",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from asap.text.anatomy_vocabulary import ANATOMY, AnatomyEntry
-from asap.text.finding_vocabulary import FINDINGS, FindingEntry
+from asap.text.entries import FindingEntry
+from asap.text.findings_elsewhere import OTHER_FINDINGS
+from asap.text.findings_lung import LUNG_FINDINGS
+from asap.text.findings_mediastinum import MEDIASTINAL_FINDINGS
 
 __all__ = ["ANATOMY", "FINDINGS", "AnatomyEntry", "FindingEntry", "ancestors"]
+
+FINDINGS: dict[str, FindingEntry] = {**LUNG_FINDINGS, **MEDIASTINAL_FINDINGS, **OTHER_FINDINGS}
 
 
 def ancestors(anatomy: str) -> tuple[str, ...]:
