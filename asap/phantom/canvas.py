@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from asap.phantom.anatomy import LABELS, Anatomy
+from asap.phantom.anatomy import Anatomy
+from asap.phantom.labels import LABELS
 from asap.phantom.shapes import Box, Field, Mask, Window, window_around, window_on
 from asap.report import Side
 from asap.volume import spacing_of
@@ -25,7 +27,7 @@ LOBES: dict[int, tuple[Side, str]] = {
 class PlacedFinding:
     """One lesion and where it is.
 
-    concept: finding id. side: the patient's side, None for unpaired organs. anatomy: lobe or organ id, None when it spans several.
+    concept: finding id. side: the patient's side, None for unpaired organs. anatomy: lobe or organ id, None if it spans several.
     size_mm: largest extent that was asked for. region: (i, j, k) bool, voxels with more than half of the lesion's full effect.
     contrast_hu: mean change of HU inside the region. modifiers: words that describe it ("spiculated").
     """
@@ -53,6 +55,7 @@ class Canvas:
         self.occupied = np.zeros(self.anatomy.labels.shape, dtype=np.bool_)
         self.spacing_mm = spacing_of(self.anatomy.affine)[0]
         self._boxes: dict[tuple[str, ...], Box | None] = {}
+        self._depths: dict[Side, tuple[Window, Field] | None] = {}
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -89,8 +92,10 @@ class Canvas:
         """Free voxels of the box in the lung of one side (both for None)."""
         return self.where(box, *lobes_of(side))
 
-    def random_voxel(self, rng: np.random.Generator, *names: str, max_depth_mm: float | None = None) -> NDArray[np.float64] | None:
-        """A point uniform over the volume of the free voxels with the named labels, [3] fractional indices; None if there is none."""
+    def random_voxel(
+        self, rng: np.random.Generator, *names: str, max_depth_mm: float | None = None
+    ) -> NDArray[np.float64] | None:
+        """A point uniform over the volume of the free voxels with the named labels, [3] indices; None if there is none."""
         box = self.box_of(*names)
         if box is None:
             return None
@@ -122,6 +127,30 @@ class Canvas:
             index = index[index[:, 0] > middle] if side == "right" else index[index[:, 0] < middle]
         return np.asarray(index.mean(axis=0), dtype=np.float64) if len(index) else None
 
+    def depth_below_pleura(self, side: Side) -> tuple[Window, Field] | None:
+        """Window of one lung and the distance (mm) of its voxels to wall, diaphragm or mediastinum; None without a lung.
+
+        Unlike `Anatomy.pleural_depth_mm` at full resolution, and thin structures that enter the lung (bronchi, vessels) do not
+        count as its surface: the outside is opened by two voxels first.
+        """
+        if side not in self._depths:
+            self._depths[side] = self._measure_depth(side)
+        return self._depths[side]
+
+    def _measure_depth(self, side: Side) -> tuple[Window, Field] | None:
+        window = self.window_of(*lobes_of(side), margin_mm=3 * self.spacing_mm)
+        if window is None:
+            return None
+        wanted = np.zeros(256, dtype=np.bool_)
+        wanted[[LABELS[name] for name in lobes_of(side)]] = True
+        lung = wanted[self.labels[window.box]]
+        outside = ~lung
+        for smallest in (ndimage.minimum_filter1d, ndimage.maximum_filter1d):
+            for axis in range(3):
+                outside = smallest(outside, 5, axis=axis, mode="nearest")
+        distance = ndimage.distance_transform_edt(lung | ~outside, sampling=self.spacing_mm)
+        return window, np.maximum(distance - self.spacing_mm / 2, 0).astype(np.float32)
+
     @property
     def midline_i(self) -> float:
         """Index along i of the body's middle: the spine's box, or the grid's middle."""
@@ -139,7 +168,9 @@ class Canvas:
         medial = box[0].start if side == "right" else box[0].stop
         return np.array([medial, (box[1].start + box[1].stop) / 2, (box[2].start + box[2].stop) / 2], dtype=np.float64)
 
-    def paint(self, box: Box, cover: Field, target_hu: Field | float, *, solid: bool = False, least: float = 0.5) -> tuple[Mask, float]:
+    def paint(
+        self, box: Box, cover: Field, target_hu: Field | float, *, solid: bool = False, least: float = 0.5
+    ) -> tuple[Mask, float]:
         """Blend HU towards target_hu by `cover` and return (region on the whole grid, mean change inside it).
 
         The region is where the cover exceeds `least` times its maximum. solid: later lesions must stay out of the region.

@@ -126,18 +126,18 @@ def stored_obliquely(volume: Volume, rng: np.random.Generator) -> Volume:
     world = np.eye(4)
     world[:3, :3] = turn
     affine: Affine = world @ volume.affine
-    order = rng.permutation(3)
+    order = [int(axis) for axis in rng.permutation(3)]
     hu = volume.hu.transpose(order)
     columns = affine[:3, :3][:, order]
     origin = affine[:3, 3].copy()
     for axis in range(3):
         if rng.random() < 0.5:
-            hu = np.flip(hu, axis)
+            hu = hu[tuple(slice(None, None, -1 if n == axis else 1) for n in range(3))]
             origin += columns[:, axis] * (hu.shape[axis] - 1)
             columns[:, axis] = -columns[:, axis]
     stored = np.eye(4)
     stored[:3, :3], stored[:3, 3] = columns, origin
-    return Volume(np.ascontiguousarray(hu), stored)
+    return Volume(hu.copy(), stored)
 
 
 def _with_contrast(finding: PlacedFinding, change: NDArray[np.float32]) -> PlacedFinding:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asap.phantom.canvas import Canvas, PlacedFinding, lobes_of
+from asap.phantom.labels import LABELS
 from asap.phantom.lung_focal import Generator
 from asap.phantom.shapes import Mask, coverage, polyline_distance
 from asap.report import Side
@@ -40,13 +43,14 @@ def _line(canvas: Canvas, rng: Generator, points_ijk: NDArray[np.float64], radiu
         return region, 0.0
     hu, contrasts = rng.uniform(900, 2600), []
     share = np.float32(min(1.0, 1.6 * radius_mm / canvas.spacing_mm))
-    for start, stop in zip(points_ijk[:-1], points_ijk[1:], strict=True):
+    for start, stop in pairwise(points_ijk):
         middle = (start + stop) / 2
         half_mm = (stop - start) * canvas.spacing_mm / 2
         window = canvas.window(middle, float(np.abs(half_mm).max()) + radius_mm)
         distance = polyline_distance(window, np.stack([-half_mm, half_mm])) - np.float32(radius_mm)
         target = np.maximum(np.float32(hu), canvas.hu[window.box])
-        mask, contrast = canvas.paint(window.box, coverage(distance, canvas.spacing_mm) * share, target, least=0.6)
+        inside = canvas.labels[window.box] != LABELS["background"]
+        mask, contrast = canvas.paint(window.box, coverage(distance, canvas.spacing_mm) * share * inside, target)
         region |= mask
         contrasts.append(contrast)
     return region, float(np.mean(contrasts))
@@ -132,10 +136,11 @@ def _sternal_wires(canvas: Canvas, rng: Generator) -> tuple[Mask, float]:
         return region, 0.0
     contrasts = []
     for k in np.linspace(box[2].start + 2, box[2].stop - 3, int(rng.integers(4, 8))):
-        spots = np.argwhere(canvas.anatomy.labels[box[0], box[1], int(k)] == canvas.anatomy.labels.dtype.type(18))
+        spots = np.argwhere(canvas.labels[box[0], box[1], int(k)] == LABELS["sternum"])
         if not len(spots):
             continue
-        low, high = spots.min(axis=0) + [box[0].start, box[1].start], spots.max(axis=0) + [box[0].start, box[1].start]
+        corner = np.array([box[0].start, box[1].start])
+        low, high = corner + spots.min(axis=0), corner + spots.max(axis=0)
         middle = (low + high) / 2
         half = np.minimum((high - low) / 2, 9)
         turns = np.linspace(0, 2 * np.pi, 9)

@@ -94,7 +94,11 @@ def lung_place(rng: np.random.Generator, side: Side | None, lobe: str | None) ->
         if side is None:
             return Place()
         word = str(rng.choice([f"{side} lung", f"{side} lung", f"{side} hemithorax"]))
-        inside = str(rng.choice([f" in the {word}", f" on the {side}", f" on the {side} side", f" of the {side} lung"], p=[0.6, 0.2, 0.1, 0.1]))
+        inside = str(
+            rng.choice(
+                [f" in the {word}", f" on the {side}", f" on the {side} side", f" of the {side} lung"], p=[0.6, 0.2, 0.1, 0.1]
+            )
+        )
         return Place(word, str(rng.choice([f"{side} lung", side, f"{side}-sided"])), inside)
     lobe_word = lobe.replace("_", " ")
     if side is None:
@@ -102,11 +106,14 @@ def lung_place(rng: np.random.Generator, side: Side | None, lobe: str | None) ->
     short = f"{side[0]}{lobe[0]}l".upper()
     word = str(
         rng.choice(
-            [f"{side} {lobe_word}", f"{lobe_word} of the {side} lung", f"{side} lung {lobe_word}", short], p=[0.5, 0.2, 0.15, 0.15]
+            [f"{side} {lobe_word}", f"{lobe_word} of the {side} lung", f"{side} lung {lobe_word}", short],
+            p=[0.5, 0.2, 0.15, 0.15],
         )
     )
     adjective = short if word == short else str(rng.choice([f"{side} {lobe_word}", f"{side} lung {lobe_word}"], p=[0.8, 0.2]))
-    return Place(word, adjective, str(rng.choice([f" in the {word}", f" of the {word}", f" within the {word}"], p=[0.8, 0.1, 0.1])))
+    return Place(
+        word, adjective, str(rng.choice([f" in the {word}", f" of the {word}", f" within the {word}"], p=[0.8, 0.1, 0.1]))
+    )
 
 
 def pleural_place(rng: np.random.Generator, side: Side | None) -> Place:
@@ -114,7 +121,21 @@ def pleural_place(rng: np.random.Generator, side: Side | None) -> Place:
     if side is None:
         return Place()
     if side == "bilateral":
-        return Place("both pleural spaces", "bilateral", str(rng.choice([" on both sides", " bilaterally", " in both pleural spaces"])))
+        return Place(
+            "both pleural spaces", "bilateral", str(rng.choice([" on both sides", " bilaterally", " in both pleural spaces"]))
+        )
     word = str(rng.choice([f"{side} pleural space", f"{side} pleural cavity", f"{side} hemithorax"]))
     inside = str(rng.choice([f" on the {side}", f" in the {word}", f" on the {side} side", f" in the {side} hemithorax"]))
     return Place(word, str(rng.choice([side, f"{side}-sided", f"{side} sided"])), inside)
+
+
+def bone_place(side: Side | None, bone: str | None) -> Place:
+    """A wording for a vertebra, a rib or the sternum."""
+    if bone == "ribs":
+        named = f"{side} rib" if side else "rib"
+        return Place(f"{named}s", named, f" in a {named}")
+    return (
+        Place("sternum", "sternal", " in the sternum")
+        if bone == "sternum"
+        else Place("thoracic spine", "vertebral", " in the thoracic spine")
+    )

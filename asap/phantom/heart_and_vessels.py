@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from asap.phantom.anatomy import LABELS
 from asap.phantom.canvas import Canvas, PlacedFinding
+from asap.phantom.labels import LABELS
 from asap.phantom.lung_focal import Generator
 from asap.phantom.shapes import coverage, polyline_distance
 from asap.report import Side
@@ -40,8 +40,8 @@ def pericardial_effusion(canvas: Canvas, rng: Generator, side: Side | None) -> l
     outside_mm = ndimage.distance_transform_edt(~heart, sampling=canvas.spacing_mm).astype(np.float32) - np.float32(
         canvas.spacing_mm / 2
     )
-    thick = rng.uniform(5, 25)
-    middle = np.array([np.argwhere(heart).mean(axis=0)])[0]
+    thick = rng.uniform(5, 20)
+    middle = np.argwhere(heart).mean(axis=0)
     backward = (middle[1] * canvas.spacing_mm - (window.y_mm - window.y_mm.min())) / 50
     downward = (middle[2] * canvas.spacing_mm - (window.z_mm - window.z_mm.min())) / 50
     local = np.float32(thick) * np.clip(0.6 + 0.4 * backward + 0.3 * downward, 0.15, 1.2)
@@ -137,5 +137,3 @@ def aortic_aneurysm(canvas: Canvas, rng: Generator, side: Side | None) -> list[P
     cover = coverage(distance, canvas.spacing_mm) * allowed
     region, contrast = canvas.paint(window.box, cover, np.asarray(target, dtype=np.float32), solid=True)
     return [PlacedFinding("aortic_aneurysm", None, "aorta", size, region, contrast, ())] if region.any() else []
-
-

@@ -6,7 +6,7 @@ import numpy as np
 
 from asap.phantom.canvas import Canvas, PlacedFinding, lobes_of
 from asap.phantom.lung_focal import Generator, lung_point, own_lobe, place_words
-from asap.phantom.shapes import Mask, coverage, polyline_distance, smooth_field
+from asap.phantom.shapes import Field, Mask, coverage, polyline_distance, smooth_field
 from asap.report import Side
 
 
@@ -53,12 +53,12 @@ def fibrosis(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFi
     region: Mask | None = None
     contrasts: list[float] = []
     for one in sides:
-        window = canvas.window_of(*lobes_of(one))
-        if window is None:
+        surface = canvas.depth_below_pleura(one)
+        if surface is None:
             continue
+        window, depth = surface
         height = (window.z_mm - window.z_mm.min()) / np.float32(np.ptp(window.z_mm) + 1)
         rank = height if apical else 1 - height
-        depth = canvas.anatomy.pleural_depth_mm[window.box]
         reach = np.float32(thick) * np.clip((rank - np.float32(0.55)) * 3, 0, 1)
         ragged = smooth_field(rng, window.shape, 15 / canvas.spacing_mm) * np.float32(4)
         cover = coverage((depth - reach + ragged).astype(np.float32), 4.0) * canvas.lung(window.box, one) * (reach > 2)
@@ -67,7 +67,9 @@ def fibrosis(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFi
         mesh = np.where(np.abs(fine) < 0.5, np.float32(rng.uniform(250, 420)), np.float32(rng.uniform(60, 140)))
         if honeycomb:
             mesh = np.where(fine > 0.9, np.float32(-90), mesh)
-        mask, contrast = canvas.paint(window.box, cover.astype(np.float32), np.minimum(before + mesh, np.maximum(before, 0)), solid=True)
+        mask, contrast = canvas.paint(
+            window.box, cover.astype(np.float32), np.minimum(before + mesh, np.maximum(before, 0)), solid=True
+        )
         region = mask if region is None else region | mask
         contrasts.append(contrast)
     if region is None or not region.any():
@@ -142,7 +144,8 @@ def mosaic_attenuation(canvas: Canvas, rng: Generator, side: Side | None) -> lis
         field = smooth_field(rng, window.shape, 22 / canvas.spacing_mm)
         before = canvas.hu[window.box]
         aerated = np.clip((np.float32(-450) - before) / np.float32(250), 0, 1) * canvas.lung(window.box, one)
-        lucent = np.clip((field - np.float32(share)) / np.float32(0.12) + np.float32(0.5), 0, 1)
+        aerated = aerated.astype(np.float32)
+        lucent: Field = np.clip((field - np.float32(share)) / np.float32(0.12) + np.float32(0.5), 0, 1)
         canvas.paint(window.box, aerated * (1 - lucent), before + np.float32(bright))
         mask, contrast = canvas.paint(window.box, aerated * lucent, np.maximum(before - np.float32(dark), -1000))
         region = mask if region is None else region | mask

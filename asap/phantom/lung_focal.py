@@ -20,7 +20,9 @@ def log_uniform(rng: Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def lung_point(canvas: Canvas, rng: Generator, side: Side | None, max_depth_mm: float | None = None) -> NDArray[np.float64] | None:
+def lung_point(
+    canvas: Canvas, rng: Generator, side: Side | None, max_depth_mm: float | None = None
+) -> NDArray[np.float64] | None:
     """A point uniform over the free lung of one side (both for None)."""
     return canvas.random_voxel(rng, *lobes_of(side), max_depth_mm=max_depth_mm)
 

@@ -132,7 +132,9 @@ def _cone_distance(window: Window, inward_mm: NDArray[np.float64], radius: float
     x, y, z = (line - np.float32(t) for line, t in zip((window.x_mm, window.y_mm, window.z_mm), tip, strict=True))
     along = -(np.float32(axis[0]) * x + np.float32(axis[1]) * y + np.float32(axis[2]) * z)
     across = np.sqrt(np.maximum(x * x + y * y + z * z - along * along, 0))
-    return np.asarray((across - along * np.float32(np.tan(np.radians(35)))) * np.float32(np.cos(np.radians(35))), dtype=np.float32)
+    return np.asarray(
+        (across - along * np.float32(np.tan(np.radians(35)))) * np.float32(np.cos(np.radians(35))), dtype=np.float32
+    )
 
 
 def _open_bronchi(window: Window, rng: Generator, inward_mm: NDArray[np.float64], radius: float, spacing_mm: float) -> Field:

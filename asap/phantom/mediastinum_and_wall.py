@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.phantom.anatomy import LABELS
 from asap.phantom.canvas import Canvas, PlacedFinding
 from asap.phantom.heart_and_vessels import SOFT_NEIGHBOURS
+from asap.phantom.labels import LABELS
 from asap.phantom.lung_focal import Generator, log_uniform, speckle
 from asap.phantom.shapes import coverage, lumpy_distance
 from asap.report import Side
@@ -44,7 +44,9 @@ def lymphadenopathy(canvas: Canvas, rng: Generator, side: Side | None) -> list[P
     paired = station in ("hilar", "paratracheal")
     anatomy = "hilum" if station == "hilar" else "mediastinum"
     return [
-        PlacedFinding("lymphadenopathy", place if paired else None, anatomy, largest, region, float(np.mean(contrasts)), (station,))
+        PlacedFinding(
+            "lymphadenopathy", place if paired else None, anatomy, largest, region, float(np.mean(contrasts)), (station,)
+        )
     ]
 
 
@@ -67,28 +69,37 @@ def _station(canvas: Canvas, rng: Generator, station: str, side: Side) -> NDArra
 
 def mediastinal_mass(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
     """An irregular mass of 35-95 mm in the anterior (thymic), middle or posterior (paravertebral) mediastinum."""
+    for _ in range(5):
+        compartment = str(rng.choice(["anterior", "middle", "posterior"], p=[0.6, 0.2, 0.2]))
+        point = _compartment(canvas, rng, compartment)
+        if point is None:
+            return []
+        size = log_uniform(rng, 35, 95)
+        radius = size / 2
+        window = canvas.window(point, radius * 1.5)
+        distance = lumpy_distance(window, rng, (radius, radius * 0.8, radius * 0.7), lobulation=0.3)
+        cover = coverage(distance, canvas.spacing_mm * 1.3)
+        free = cover * canvas.where(window.box, *SOFT_NEIGHBOURS)
+        if free.sum() < 0.4 * cover.sum():  # mostly heart, vessel or bone: no room here
+            continue
+        hu = rng.uniform(25, 60) + 0.35 * canvas.anatomy.contrast_hu * rng.random()
+        region, contrast = canvas.paint(window.box, free, hu + speckle(rng, window, 9), solid=True)
+        return [PlacedFinding("mediastinal_mass", None, "mediastinum", size, region, contrast, (compartment,))]
+    return []
+
+
+def _compartment(canvas: Canvas, rng: Generator, compartment: str) -> NDArray[np.float64] | None:
+    """A point in one third of the mediastinum."""
     heart, spine, trachea = canvas.centroid("heart"), canvas.centroid("spine"), canvas.centroid("trachea")
     if heart is None or spine is None or trachea is None:
-        return []
+        return None
     mm = 1 / canvas.spacing_mm
-    place = str(rng.choice(["anterior", "middle", "posterior"], p=[0.6, 0.2, 0.2]))
     sideways = rng.uniform(-25, 25) * mm
-    if place == "anterior":
-        point = np.array([trachea[0] + sideways, heart[1] + rng.uniform(10, 40) * mm, heart[2] + rng.uniform(35, 75) * mm])
-    elif place == "middle":
-        point = np.array([trachea[0] + sideways, trachea[1] + rng.uniform(0, 15) * mm, trachea[2] - rng.uniform(10, 40) * mm])
-    else:
-        point = np.array([spine[0] + np.sign(sideways) * 32 * mm, spine[1] + 12 * mm, heart[2] + rng.uniform(-20, 70) * mm])
-    size = log_uniform(rng, 35, 95)
-    radius = size / 2
-    window = canvas.window(point, radius * 1.5)
-    distance = lumpy_distance(window, rng, (radius, radius * 0.8, radius * 0.7), lobulation=0.3)
-    cover = coverage(distance, canvas.spacing_mm * 1.3) * canvas.where(window.box, *SOFT_NEIGHBOURS)
-    hu = rng.uniform(25, 60) + 0.35 * canvas.anatomy.contrast_hu * rng.random()
-    region, contrast = canvas.paint(window.box, cover, hu + speckle(rng, window, 9), solid=True)
-    if not region.any():
-        return []
-    return [PlacedFinding("mediastinal_mass", None, "mediastinum", size, region, contrast, (place,))]
+    if compartment == "anterior":
+        return np.array([trachea[0] + sideways, heart[1] + rng.uniform(10, 40) * mm, heart[2] + rng.uniform(35, 75) * mm])
+    if compartment == "middle":
+        return np.array([trachea[0] + sideways, trachea[1] + rng.uniform(0, 15) * mm, trachea[2] - rng.uniform(10, 40) * mm])
+    return np.array([spine[0] + np.sign(sideways) * 32 * mm, spine[1] + 12 * mm, heart[2] + rng.uniform(-20, 70) * mm])
 
 
 def hiatal_hernia(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
@@ -124,12 +135,12 @@ def bone_lesion(canvas: Canvas, rng: Generator, side: Side | None) -> list[Place
     point = canvas.random_voxel(rng, bone)
     if point is None:
         return []
-    size = log_uniform(rng, 8, 30)
+    size = log_uniform(rng, 9, 32)
     window = canvas.window(point, size * 0.75)
     distance = lumpy_distance(window, rng, (size / 2, size / 2.2, size / 2.4), lobulation=0.15)
     cover = coverage(distance, canvas.spacing_mm) * canvas.where(window.box, bone)
     lytic = rng.random() < 0.5
-    region, contrast = canvas.paint(window.box, cover, rng.uniform(10, 70) if lytic else rng.uniform(700, 1100), solid=True)
+    region, contrast = canvas.paint(window.box, cover, rng.uniform(-40, 40) if lytic else rng.uniform(800, 1200), solid=True)
     if not region.any():
         return []
     place = _half(canvas, point) if bone == "ribs" else None
@@ -151,7 +162,7 @@ def fracture(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFi
         gap = coverage(np.broadcast_to(np.abs(window.x_mm), window.shape) - np.float32(2.0), canvas.spacing_mm) * (
             labels == LABELS["ribs"]
         )
-        target = np.float32(rng.uniform(250, 500)) + gap * np.float32(-350)
+        target = np.float32(rng.uniform(500, 800)) + gap * np.float32(-550)
         region, contrast = canvas.paint(window.box, callus * around, target.astype(np.float32), solid=True)
         words: tuple[str, ...] = ("rib",)
     else:

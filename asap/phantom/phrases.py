@@ -153,7 +153,14 @@ FINDINGS: dict[str, Phrasing] = {
         ),
     ),
     "ground_glass": Phrasing(
-        one=("ground-glass opacity", "ground glass opacity", "GGO", "area of ground-glass", "ground-glass area", "ground glass density"),
+        one=(
+            "ground-glass opacity",
+            "ground glass opacity",
+            "GGO",
+            "area of ground-glass",
+            "ground-glass area",
+            "ground glass density",
+        ),
         many=("ground-glass opacities", "ground glass opacities", "GGOs", "ground-glass areas", "ground glass densities"),
         bulk=("ground-glass opacity", "ground glass opacification", "ground-glass attenuation", "ground glass density"),
         own=("Hazy increased attenuation{in}.", "Patch of ground glass{in}.", "Hazy opacity with visible vessels{in}."),
@@ -162,7 +169,12 @@ FINDINGS: dict[str, Phrasing] = {
         one=("consolidation", "airspace opacity", "area of consolidation", "consolidative opacity", "airspace consolidation"),
         many=("consolidations", "airspace opacities", "areas of consolidation", "consolidative opacities"),
         bulk=("consolidation", "airspace consolidation", "airspace disease", "pneumonic consolidation", "consolidative change"),
-        own=("Pneumonia{in}.", "Pneumonic infiltration is observed{in}.", "Lobar pneumonia of the {at}.", "The {at} is consolidated."),
+        own=(
+            "Pneumonia{in}.",
+            "Pneumonic infiltration is observed{in}.",
+            "Lobar pneumonia of the {at}.",
+            "The {at} is consolidated.",
+        ),
     ),
     "atelectasis": Phrasing(
         one=("band of atelectasis", "atelectatic band", "atelectatic area", "focus of atelectasis"),
@@ -185,7 +197,11 @@ FINDINGS: dict[str, Phrasing] = {
     "pneumothorax": Phrasing(
         one=("pneumothorax",),
         bulk=("pneumothorax", "free pleural air"),
-        own=("Air in the {at}.", "Free air is observed in the {at}.", "The lung has partially collapsed with a pneumothorax{in}."),
+        own=(
+            "Air in the {at}.",
+            "Free air is observed in the {at}.",
+            "The lung has partially collapsed with a pneumothorax{in}.",
+        ),
     ),
     "emphysema": Phrasing(
         bulk=("emphysema", "emphysema", "emphysematous change", "pulmonary emphysema", "emphysematous destruction"),
@@ -211,7 +227,12 @@ FINDINGS: dict[str, Phrasing] = {
         own=("Fibrotic changes are observed{in}.", "Subpleural reticular opacities{in}.", "Honeycombing and reticulation{in}."),
     ),
     "septal_thickening": Phrasing(
-        bulk=("interlobular septal thickening", "septal thickening", "thickening of the interlobular septa", "smooth septal thickening"),
+        bulk=(
+            "interlobular septal thickening",
+            "septal thickening",
+            "thickening of the interlobular septa",
+            "smooth septal thickening",
+        ),
         own=("Thickened interlobular septa{in}.", "Kerley lines{in}.", "Interlobular septal thickenings are observed{in}."),
     ),
     "bronchiectasis": Phrasing(
@@ -325,7 +346,13 @@ FINDINGS: dict[str, Phrasing] = {
         ),
     ),
     "mediastinal_mass": Phrasing(
-        one=("mediastinal mass", "mass in the mediastinum", "mediastinal tumour", "mediastinal tumor", "mediastinal soft tissue mass"),
+        one=(
+            "mediastinal mass",
+            "mass in the mediastinum",
+            "mediastinal tumour",
+            "mediastinal tumor",
+            "mediastinal soft tissue mass",
+        ),
         own=("Mediastinal mass lesion.", "A mass occupies the mediastinum.", "Bulky mass of the mediastinum."),
     ),
 }

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from asap.phantom.canvas import Canvas, PlacedFinding, lobes_of
-from asap.phantom.lung_focal import Generator, lung_point, place_words
-from asap.phantom.shapes import Field, Mask, Window, coverage, smooth_field
+from asap.phantom.canvas import Canvas, PlacedFinding
+from asap.phantom.lung_focal import Generator
+from asap.phantom.shapes import Field, Window, coverage, smooth_field
 from asap.report import Side
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Look of a pleural patch: thickness and extent in mm, range of HU, number of patches."""
+
+    thick_mm: float
+    extent_mm: float
+    hu: tuple[float, float]
+    count: int
 
 
 def pleural_effusion(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
     """A crescent of fluid behind the lung that thins upwards and forwards, with collapsed lung beside it when large."""
     place: Side = side if side in ("right", "left") else ("right" if rng.random() < 0.5 else "left")
-    window = canvas.window_of(*lobes_of(place))
-    if window is None:
+    surface = canvas.depth_below_pleura(place)
+    if surface is None:
         return []
+    window, depth = surface
     allowed = canvas.lung(window.box, place)
-    depth = canvas.anatomy.pleural_depth_mm[window.box]
     thick = float(np.exp(rng.uniform(np.log(8), np.log(65))))
     reach, top = _dependent_reach(window, rng, thick)
     sheet = np.float32(thick) * np.minimum(reach, top)
@@ -45,11 +57,11 @@ def pleural_effusion(canvas: Canvas, rng: Generator, side: Side | None) -> list[
 def pneumothorax(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
     """Free air in front of the lung and at its apex, bounded by the thin line of the visceral pleura."""
     place: Side = side if side in ("right", "left") else ("right" if rng.random() < 0.5 else "left")
-    window = canvas.window_of(*lobes_of(place))
-    if window is None:
+    surface = canvas.depth_below_pleura(place)
+    if surface is None:
         return []
+    window, depth = surface
     allowed = canvas.lung(window.box, place)
-    depth = canvas.anatomy.pleural_depth_mm[window.box]
     thick = float(np.exp(rng.uniform(np.log(7), np.log(45))))
     forward = (window.y_mm - window.y_mm.min()) / np.float32(np.ptp(window.y_mm) + 1)
     upward = (window.z_mm - window.z_mm.min()) / np.float32(np.ptp(window.z_mm) + 1)
@@ -68,37 +80,36 @@ def pneumothorax(canvas: Canvas, rng: Generator, side: Side | None) -> list[Plac
 
 def pleural_thickening(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
     """A soft sheet of 3-9 mm on the pleura over 25-70 mm."""
-    return _sheet(canvas, rng, side, "pleural_thickening", rng.uniform(3, 9), rng.uniform(25, 70), (20.0, 60.0), 1)
+    return _sheet(canvas, rng, side, "pleural_thickening", Sheet(rng.uniform(4, 10), rng.uniform(25, 75), (20.0, 60.0), 1))
 
 
 def pleural_plaque(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFinding]:
     """Two to five calcified patches of 3-6 mm thickness on the pleura of one side."""
-    return _sheet(canvas, rng, side, "pleural_plaque", rng.uniform(3, 6), rng.uniform(10, 28), (180.0, 700.0), int(rng.integers(2, 6)))
+    look = Sheet(rng.uniform(3, 6), rng.uniform(12, 30), (180.0, 700.0), int(rng.integers(2, 6)))
+    return _sheet(canvas, rng, side, "pleural_plaque", look)
 
 
-def _sheet(
-    canvas: Canvas, rng: Generator, side: Side | None, concept: str, thick: float, extent: float, hu: tuple[float, float], count: int
-) -> list[PlacedFinding]:
-    region: Mask | None = None
-    contrasts: list[float] = []
-    place = side
-    for _ in range(count):
-        point = lung_point(canvas, rng, place, max_depth_mm=max(4.0, 1.5 * canvas.spacing_mm))
-        if point is None:
-            break
-        place, _ = place_words(canvas, point)
-        window = canvas.window(point, extent / 2 + 4)
-        depth = canvas.anatomy.pleural_depth_mm[window.box]
-        spread = np.sqrt(window.x_mm**2 + window.y_mm**2 + window.z_mm**2) / np.float32(extent / 2)
-        local = np.float32(thick) * np.sqrt(np.clip(1 - spread**2, 0, 1))
-        distance = np.where(local > 1, depth - local, np.float32(50)).astype(np.float32)
-        cover = coverage(distance, canvas.spacing_mm) * canvas.lung(window.box, place)
-        mask, contrast = canvas.paint(window.box, cover, rng.uniform(*hu), solid=True)
-        region = mask if region is None else region | mask
-        contrasts.append(contrast)
-    if region is None or not region.any():
+def _sheet(canvas: Canvas, rng: Generator, side: Side | None, concept: str, look: Sheet) -> list[PlacedFinding]:
+    """Patches of the pleura of one side, each thinning out towards its edge."""
+    place: Side = side if side in ("right", "left") else ("right" if rng.random() < 0.5 else "left")
+    surface = canvas.depth_below_pleura(place)
+    if surface is None:
         return []
-    return [PlacedFinding(concept, place, None, thick, region, float(np.mean(contrasts)), ())]
+    window, depth = surface
+    free = canvas.lung(window.box, place)
+    spots = np.argwhere(free & (depth < 1.2 * canvas.spacing_mm))
+    if not len(spots):
+        return []
+    cover = np.zeros(window.shape, dtype=np.float32)
+    for spot in spots[rng.integers(0, len(spots), look.count)]:
+        x, y, z = (line.ravel()[n] for line, n in zip((window.x_mm, window.y_mm, window.z_mm), spot, strict=True))
+        reach = np.float32(look.extent_mm / 2)
+        spread = ((window.x_mm - x) ** 2 + (window.y_mm - y) ** 2 + (window.z_mm - z) ** 2) / reach**2
+        local = np.float32(look.thick_mm) * np.sqrt(np.clip(1 - spread, 0, 1))
+        distance = np.where(local > 1, depth - local, np.float32(50)).astype(np.float32)
+        np.maximum(cover, coverage(distance, canvas.spacing_mm), out=cover)
+    region, contrast = canvas.paint(window.box, cover * free, rng.uniform(*look.hu), solid=True)
+    return [PlacedFinding(concept, place, None, look.thick_mm, region, contrast)] if region.any() else []
 
 
 def _dependent_reach(window: Window, rng: Generator, thick: float) -> tuple[Field, Field]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asap.phantom import organ_phrases, phrases
 from asap.phantom.canvas import PlacedFinding
-from asap.phantom.grammar import Place, Slots, choose, lung_place, pleural_place
+from asap.phantom.grammar import Place, Slots, bone_place, choose, lung_place, pleural_place
 from asap.report import Side
 
 Assertion = Literal["present", "absent", "uncertain", "none"]
@@ -37,6 +37,17 @@ LUNG_CONCEPTS = frozenset(
     }
 )
 PLEURAL_CONCEPTS = frozenset({"pleural_effusion", "pneumothorax", "pleural_thickening", "pleural_plaque"})
+COMMON_ORGANS = {
+    "heart": 3.0,
+    "aorta": 3.0,
+    "trachea": 2.0,
+    "left_lung": 3.0,
+    "right_lung": 3.0,
+    "lung": 2.0,
+    "spine": 2.0,
+    "liver": 2.0,
+}
+SIDES: tuple[Side, Side] = ("left", "right")
 LOBES_OF_SIDE = {"right": ("upper_lobe", "middle_lobe", "lower_lobe"), "left": ("upper_lobe", "lower_lobe")}
 
 
@@ -80,7 +91,9 @@ def finding_sentence(
     side_only: name the side and nothing else.
     """
     first = findings[indices[0]]
-    side = _common([findings[n].side for n in indices]) or ("bilateral" if _both_sides(findings, indices) else None)
+    side: Side | None = _common([findings[n].side for n in indices])
+    if side is None and {"left", "right"} <= {findings[n].side for n in indices}:
+        side = "bilateral"
     lobe = _common([findings[n].anatomy for n in indices])
     if side == "bilateral" and first.side != "bilateral":
         lobe = None
@@ -91,7 +104,7 @@ def finding_sentence(
         shown = list(indices)
     modifiers = () if side_only else tuple(word for word in first.modifiers if rng.random() < 0.6)
     plural = len(shown) > 1 and (len(indices) > 1 or size is None)
-    slots, frames = _wording(first, rng, named_side, named_lobe, size, modifiers, plural)
+    slots, frames = _wording(first, rng, side=named_side, lobe=named_lobe, size_mm=size, modifiers=modifiers, plural=plural)
     text = choose(rng, phrases.UNCERTAIN if uncertain else frames, slots, held_out)
     if text is None:
         text = choose(rng, phrases.ONE[:3] + phrases.BULK[:3], slots, held_out=False) or "Abnormal finding."
@@ -109,6 +122,7 @@ def finding_sentence(
 def _wording(
     finding: PlacedFinding,
     rng: Generator,
+    *,
     side: Side | None,
     lobe: str | None,
     size_mm: float | None,
@@ -148,23 +162,23 @@ def _wording(
 
 
 def _place(finding: PlacedFinding, rng: Generator, side: Side | None, lobe: str | None) -> Place:
+    """How the text names where the finding is."""
     if finding.concept in LUNG_CONCEPTS:
         return lung_place(rng, side, lobe)
     if finding.concept in PLEURAL_CONCEPTS:
         return pleural_place(rng, side)
+    if finding.concept in ("bone_lesion", "fracture"):
+        return bone_place(side, finding.anatomy)
     if finding.concept == "liver_lesion":
         return Place("liver", "hepatic", str(rng.choice([" in the liver", " of the liver", " in the hepatic parenchyma"])))
-    if finding.concept in ("bone_lesion", "fracture"):
-        bone = {"spine": ("thoracic spine", "vertebral"), "ribs": ("rib", "rib"), "sternum": ("sternum", "sternal")}[finding.anatomy or "spine"]
-        where = f" in a {side} rib" if side and finding.anatomy == "ribs" else f" in a {bone[0]}" if bone[0] == "rib" else f" in the {bone[0]}"
-        return Place(f"{side} {bone[0]}s" if side and bone[0] == "rib" else bone[0] if bone[0] != "rib" else "ribs", bone[1], where)
+    place = Place()
     if finding.concept == "lymphadenopathy":
         station = finding.modifiers[0] if finding.modifiers else "mediastinal"
         region = f"{side} {station} region" if side else f"{station} region"
-        return Place(region, f"{side} {station}" if side else station, f" in the {region}")
-    if finding.concept == "medical_material" and side:
-        return Place(f"{side} hemithorax", f"{side}-sided", str(rng.choice([f" on the {side}", f" from the {side} side"])))
-    return Place()
+        place = Place(region, f"{side} {station}" if side else station, f" in the {region}")
+    elif finding.concept == "medical_material" and side:
+        place = Place(f"{side} hemithorax", f"{side}-sided", str(rng.choice([f" on the {side}", f" from the {side} side"])))
+    return place
 
 
 def _named(rng: Generator, concept: str, side: Side | None, lobe: str | None, side_only: bool) -> tuple[Side | None, str | None]:
@@ -193,14 +207,11 @@ def _matches(finding: PlacedFinding, side: Side | None, lobe: str | None) -> boo
     return lobe is None or finding.anatomy in (lobe, None)
 
 
-def _common(values: Sequence[str | None]) -> Side | None:  # also used for lobes, whose ids are str
-    first = values[0]
-    return first if all(value == first for value in values) else None  # type: ignore[return-value]
+Word = TypeVar("Word")
 
 
-def _both_sides(findings: Sequence[PlacedFinding], indices: Sequence[int]) -> bool:
-    sides = {findings[n].side for n in indices}
-    return {"left", "right"} <= sides
+def _common(values: Sequence[Word | None]) -> Word | None:
+    return values[0] if len(set(values)) == 1 else None
 
 
 def organ_sentence(organ: str, organs: dict[str, Mask], rng: Generator, *, held_out: bool) -> PhantomSentence:
@@ -230,7 +241,7 @@ def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side
         place = pleural_place(rng, side) if concept in PLEURAL_CONCEPTS else lung_place(rng, side, None)
     slots = Slots(name=str(rng.choice(names)), at=place.at, adjective=place.adjective, inside=place.inside)
     text = choose(rng, phrases.ABSENT, slots, held_out) or f"No {names[0]}."
-    return PhantomSentence(text, concept, "absent", side, None, None)
+    return PhantomSentence(text, concept, "absent", side if side is not None and side in text.lower() else None, None, None)
 
 
 def plain_sentence(rng: Generator, *, held_out: bool) -> PhantomSentence:
@@ -273,7 +284,9 @@ def describe(
     return tuple(out)
 
 
-def _organ_part(findings: Sequence[PlacedFinding], organs: dict[str, Mask], rng: Generator, held_out: bool) -> list[PhantomSentence]:
+def _organ_part(
+    findings: Sequence[PlacedFinding], organs: dict[str, Mask], rng: Generator, held_out: bool
+) -> list[PhantomSentence]:
     """Four to seven organs named, none of which has a finding."""
     affected = {finding.anatomy for finding in findings}
     for finding in findings:
@@ -283,10 +296,21 @@ def _organ_part(findings: Sequence[PlacedFinding], organs: dict[str, Mask], rng:
         if finding.concept in ("aortic_aneurysm", "arterial_calcification"):
             affected.add("aorta")
     free = [organ for organ in organs if organ in organ_phrases.NAMES and organ not in affected and organs[organ].any()]
-    common = {"heart": 3.0, "aorta": 3.0, "trachea": 2.0, "left_lung": 3.0, "right_lung": 3.0, "lung": 2.0, "spine": 2.0, "liver": 2.0}
+    common = {
+        "heart": 3.0,
+        "aorta": 3.0,
+        "trachea": 2.0,
+        "left_lung": 3.0,
+        "right_lung": 3.0,
+        "lung": 2.0,
+        "spine": 2.0,
+        "liver": 2.0,
+    }
     weights = np.array([common.get(organ, 1.0) for organ in free])
     count = min(len(free), int(rng.integers(4, 8)))
-    chosen = rng.choice(len(free), size=count, replace=False, p=weights / weights.sum()) if count else []
+    if not free:
+        return []
+    chosen = rng.choice(len(free), size=count, replace=False, p=weights / weights.sum())
     return [organ_sentence(free[int(n)], organs, rng, held_out=held_out) for n in chosen]
 
 
@@ -303,7 +327,7 @@ def false_queries(
     swaps: list[tuple[str, Side]] = []
     for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
         sides = {side for finding in findings if finding.concept == concept for side in _sides_of(finding)}
-        swaps += [(concept, side) for side in ("left", "right") if side not in sides]  # type: ignore[misc]
+        swaps += [(concept, side) for side in SIDES if side not in sides]
     out = []
     for _ in range(count):
         if swaps and rng.random() < 0.4:
@@ -324,7 +348,7 @@ def _false_sentence(concept: str, side: Side, rng: Generator, held_out: bool, mu
     empty = np.zeros((0, 0, 0), dtype=np.bool_)
     invented = PlacedFinding(concept, side if paired else None, anatomy, size, empty, 0.0)
     named = side if paired and (must_name_side or rng.random() < 0.6) else None
-    slots, frames = _wording(invented, rng, named, lobe, size, (), plural=False)
+    slots, frames = _wording(invented, rng, side=named, lobe=lobe, size_mm=size, modifiers=(), plural=False)
     frames = tuple(frame for frame in frames if not must_name_side or any(s in frame for s in ("{in}", "{at}", "{adj}")))
     text = choose(rng, frames, slots, held_out) or choose(rng, phrases.ONE + phrases.BULK, slots, held_out) or "Abnormal finding."
     return PhantomSentence(text, concept, "present", named, anatomy, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def lumpy_distance(
 def polyline_distance(window: Window, points_mm: NDArray[np.float64]) -> Field:
     """Distance (mm) of each voxel to a line through points [n, 3] given as offsets from the window's centre."""
     best = np.full(window.shape, np.inf, dtype=np.float32)
-    for start, stop in zip(points_mm[:-1], points_mm[1:], strict=True):
+    for start, stop in pairwise(points_mm):
         a, d = start.astype(np.float32), (stop - start).astype(np.float32)
         square = float(d @ d) + 1e-6
         x, y, z = window.x_mm - a[0], window.y_mm - a[1], window.z_mm - a[2]
