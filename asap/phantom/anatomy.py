@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from asap.phantom import lungs, organs, skeleton
 from asap.phantom.labels import LABELS
-from asap.phantom.solids import Painting, Floats, Frame, smooth_noise
-from asap.phantom.torso import Habitus, Torso, build_torso, draw_habitus
+from asap.phantom.solids import WHOLE, Floats, Frame, Painting, smooth_noise
+from asap.phantom.torso import Arm, Habitus, Torso, build_torso, draw_arms, draw_habitus, merge_arms
 from asap.volume import Affine
 
 __all__ = ["LABELS", "Anatomy", "generate_anatomy"]
@@ -47,16 +47,19 @@ def generate_anatomy(
     frame = _place(rng, body, spacing_mm, shape)
     torso = build_torso(rng, frame, body)
     canvas = Painting(frame, np.full(shape, -1000, np.float32), np.zeros(shape, np.uint8))
-    pleura, below, diaphragm = _paint_walls(rng, canvas, torso, body)
+    arms = draw_arms(rng, body)
+    pleura, below, diaphragm = _paint_walls(rng, canvas, torso, body, arms)
     spine = skeleton.draw_spine(rng, frame, torso, body)
     plan = organs.draw_heart(rng, body)
     blood = organs.draw_blood(rng, body)
-    middle = organs.Mediastinum(frame)
-    stomach = organs.paint_abdomen(rng, canvas, below, torso, spine, body, blood)
-    whole = (slice(None), slice(None), slice(None))
-    canvas.paint(whole, np.asarray(np.abs(below + 1.0) - 1.2, np.float32), 45.0, LABELS["diaphragm"])
+    middle = organs.Mediastinum(frame, float(rng.uniform(0.5, 2.5)) + 0.1 * max(0.0, body.fat - 10))
+    stomach = organs.paint_abdomen(rng, canvas, below, spine, body, blood)
+    canvas.paint(WHOLE, np.asarray(np.abs(below + 1.0) - 1.2, np.float32), 45.0, LABELS["diaphragm"])
     bodies = skeleton.paint_spine(rng, canvas, spine)
-    box = frame.box((-62.0, float(spine.y_K.min()) - 85, float(frame.z_K[0]) - 1), (62.0, float(spine.y_K.max()) + 24, float(frame.z_K[-1]) + 1))
+    box = frame.box(
+        (-62.0, float(spine.y_K.min()) - 85, float(frame.z_K[0]) - 1),
+        (62.0, float(spine.y_K.max()) + 24, float(frame.z_K[-1]) + 1),
+    )
     middle.include(box, bodies, 4.0)
     organs.paint_oesophagus(rng, canvas, spine, middle, stomach)
     organs.paint_heart(rng, canvas, plan, blood, middle)
@@ -65,10 +68,10 @@ def generate_anatomy(
     organs.paint_airway(canvas, airway, middle)
     organs.paint_thyroid(rng, canvas, airway, blood)
     distance = lungs.paint_lungs(rng, canvas, torso, body, pleura, diaphragm, middle, spine.y_K)
-    skeleton.paint_girdle(rng, canvas, torso, body)
+    skeleton.paint_girdle(rng, canvas, torso, body, arms)
     skeleton.paint_sternum(rng, canvas, torso, body)
     skeleton.paint_ribs(rng, canvas, torso, body, spine)
-    lungs.paint_trees(rng, canvas, distance, airway, plan, blood)
+    lungs.paint_trees(rng, canvas, distance, airway, blood)
     depth = lungs.pleural_depth(canvas.labels_IJK, spacing_mm)
     return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, _affine(rng, frame), body.contrast_hu)
 
@@ -84,26 +87,37 @@ def _place(rng: np.random.Generator, body: Habitus, spacing_mm: float, shape: tu
     return Frame(axes[0], axes[1], axes[2], float(spacing_mm), smooth_noise(rng, shape, knots))
 
 
-def _paint_walls(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus) -> tuple[Floats, Floats, Floats]:
+def _paint_walls(
+    rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, arms: tuple[Arm, Arm]
+) -> tuple[Floats, Floats, Floats]:
     """Fat, muscle and the inside of the trunk; distances to the pleural space and to the space under the diaphragm."""
     frame = canvas.frame
-    whole = (slice(None), slice(None), slice(None))
-    skin = torso.distance(torso.skin_AK)
-    canvas.paint(whole, skin, np.asarray(np.where(skin > -2.5, 10.0, -102.0), np.float32), LABELS["fat"])
-    muscle = torso.distance(torso.muscle_AK)
-    streak = 16 * smooth_noise(rng, frame.shape, (30, 26, 14))
-    canvas.paint(whole, muscle, np.float32(46) + streak, LABELS["muscle"])
-    pleura = torso.distance(torso.pleura_AK)
-    canvas.paint(whole, pleura, -88.0, LABELS["mediastinum"])
+    skin, muscle, pleura = (torso.distance(table) for table in (torso.skin_AK, torso.muscle_AK, torso.pleura_AK))
+    merge_arms(frame, arms, body, skin, muscle)
+    planes = smooth_noise(rng, frame.shape, tuple(int(max(4, n * frame.spacing_mm / 24)) for n in frame.shape))
+    fat = np.float32(-102) + 6 * planes
+    fat += np.clip(1.3 - np.abs(skin + 1.2) * np.float32(0.5), 0, 0.7) * 110
+    if body.female:
+        _add_glands(rng, canvas, fat, skin, muscle, planes)
+    canvas.paint(WHOLE, skin, fat, LABELS["fat"])
+    lean = np.float32(54) - np.clip(1 - np.abs(planes) * np.float32(1 / 0.24), 0, 1) * np.float32(60 + 2.0 * body.fat)
+    canvas.paint(WHOLE, muscle, lean, LABELS["muscle"])
+    canvas.paint(WHOLE, pleura, -92.0, LABELS["mediastinum"])
     diaphragm = lungs.diaphragm_height(rng, frame, torso, body)
     below = np.maximum((frame.z_K[None, None, :] - diaphragm[:, :, None]) * np.float32(0.75), pleura)
     canvas.labels_IJK[below < 0] = LABELS["fat"]
-    if body.female:
-        front = (muscle > 0) & (skin < -4) & (frame.y_J[None, :, None] > 20) & (np.abs(frame.z_K + 45) < 45)[None, None, :]
-        gland = smooth_noise(rng, frame.shape, (24, 20, 20)) > 0.9
-        canvas.labels_IJK[front] = LABELS["breast"]
-        canvas.hu_IJK[front & gland] += 70
     return pleura, np.asarray(below, np.float32), diaphragm
+
+
+def _add_glands(rng: np.random.Generator, canvas: Painting, fat: Floats, skin: Floats, muscle: Floats, planes: Floats) -> None:
+    """Glandular tissue between skin and pectoral muscle, as HU added to the fat."""
+    frame = canvas.frame
+    box = frame.box((-999, 15, -95), (999, 999, 10))
+    inside = np.minimum(-skin[box] - 5, muscle[box] - 3)
+    dense = np.clip(planes[box] * 0.9 + float(rng.uniform(-1.0, 0.5)), 0, 1) * np.clip(inside / 8, 0, 1)
+    view = fat[box]
+    view += dense * np.float32(120)
+    canvas.labels_IJK[box][(muscle[box] > 0) & (skin[box] < 0)] = LABELS["breast"]
 
 
 def _affine(rng: np.random.Generator, frame: Frame) -> Affine:

@@ -34,14 +34,15 @@ def diaphragm_height(rng: np.random.Generator, frame: Frame, torso: Torso, body:
 def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y_K: Floats) -> tuple[Floats, Floats]:
     """Left and right border of the fat between the lungs over (j, k): thin in front, wider in the middle."""
     y, z = frame.y_J[:, None], frame.z_K[None, :]
-    wide = float(rng.uniform(14, 20)) + 0.25 * np.clip(body.fat - 15, 0, 30)
     upper = np.clip((z - 30) / 50, 0, 1)
-    middle = wide + 10 * upper
+    above = np.clip((z + 12) / 24, 0, 1)
+    fat = np.clip(body.fat - 12, 0, 30)
+    middle = float(rng.uniform(5, 9)) + 0.2 * fat + float(rng.uniform(6, 10)) * above + 10 * upper
     front = np.clip((y - 0.42 * body.chest_front * (1 - 0.8 * upper)) / 26, 0, 1)
     back = np.clip((spine_y_K[None, :] + 22 - y) / 16, 0, 1)
-    thin = float(rng.uniform(1, 5)) + 0.3 * np.clip(body.fat - 12, 0, 30) + 9 * upper
+    thin = float(rng.uniform(1, 5)) + 0.3 * fat + 9 * upper
     half = middle * (1 - front) + thin * front
-    half = half * (1 - back) + 12 * back
+    half = half * (1 - back) + 9 * back
     drift = smooth_noise(rng, (len(frame.y_J), len(frame.z_K)), (6, 6)) * 3 - 3
     return np.asarray(drift - half, np.float32), np.asarray(drift + half, np.float32)
 
@@ -65,11 +66,12 @@ def paint_lungs(
     np.maximum(distance, -slab, out=distance)
     np.maximum(distance, -middle.solid_IJK, out=distance)
     distance += np.float32(0.8) * frame.noise_IJK
-    middle_x = (0.5 * (left + right))[None]
-    lobes, crease = _lobes(rng, frame, body, x - middle_x, y, z)
-    gravity = np.clip(-(y + 20) / 90, -1, 1)
-    grain = 20 * smooth_noise(rng, frame.shape, (26, 23, 23))
-    hu = np.asarray(body.lung_hu + 28 * gravity + grain + np.clip(1 - np.abs(crease) / 2.4, 0, 1) * 110, np.float32)
+    lobes, crease = _lobes(rng, frame, x > (0.5 * (left + right))[None], y, z)
+    gravity = np.clip(-(y + 20) / 90, -1, 1) * float(rng.uniform(12, 45))
+    grain = smooth_noise(rng, frame.shape, tuple(int(max(4, n * frame.spacing_mm / 13)) for n in frame.shape))
+    hu = np.float32(body.lung_hu) + gravity + np.float32(rng.uniform(8, 24)) * grain
+    hu += np.clip(1 - crease * np.float32(1 / 2.4), 0, 1) * np.float32(rng.uniform(40, 130))
+    hu = np.asarray(hu, np.float32)
     canvas.paint(WHOLE, distance, hu)
     inside = distance < 0
     canvas.labels_IJK[inside] = lobes[inside]
@@ -77,28 +79,36 @@ def paint_lungs(
 
 
 def _lobes(
-    rng: np.random.Generator, frame: Frame, body: Habitus, x: Floats, y: Floats, z: Floats
+    rng: np.random.Generator, frame: Frame, right_IJK: NDArray[np.bool_], y: Floats, z: Floats
 ) -> tuple[NDArray[np.uint8], Floats]:
-    """Lobe label of every voxel (as if all were lung) and the distance to the nearest fissure."""
-    wave = frame.noise_IJK * np.float32(3.0)
-    across = np.abs(x) * np.float32(0.12)
-    slope = float(rng.uniform(0.95, 1.3))
-    right_oblique = z - (rng.normal(-38, 7) - slope * y + across) + wave
-    left_oblique = z - (rng.normal(-30, 7) - slope * y + across) + wave
-    level = float(rng.normal(-40, 8))
-    horizontal = z - (level + 0.1 * y - 0.08 * np.abs(x - 60)) - wave
-    upper = np.uint8(LABELS["right_upper_lobe"])
-    right = np.where(right_oblique < 0, np.uint8(LABELS["right_lower_lobe"]), np.where(horizontal < 0, np.uint8(upper + 1), upper))
-    left = np.where(left_oblique < 0, np.uint8(LABELS["left_lower_lobe"]), np.uint8(LABELS["left_upper_lobe"]))
-    steep = np.float32(1 / np.hypot(1, slope))
-    flat = np.where(right_oblique > 0, np.abs(horizontal), np.float32(99))
-    crease = np.where(x > 0, np.minimum(np.abs(right_oblique) * steep, flat), np.abs(left_oblique) * steep)
-    return np.where(x > 0, right, left), np.asarray(crease, np.float32)
+    """Lobe label of every voxel (as if all were lung) and the distance to the nearest fissure in mm."""
+    lobes = np.empty(frame.shape, np.uint8)
+    crease = np.empty(frame.shape, np.float32)
+    centre = int(np.searchsorted(frame.x_I, 0.0))
+    spread = int(25 / frame.spacing_mm)
+    for side in (-1, 1):
+        own = slice(0, centre + spread) if side < 0 else slice(max(centre - spread, 0), None)
+        chosen = np.s_[:] if side < 0 else right_IJK[own]
+        wave = frame.noise_IJK[own] * np.float32(3.0)
+        slope = float(rng.uniform(0.9, 1.35))
+        across = np.abs(frame.x_I[own])[:, None, None] * np.float32(0.12)
+        oblique = (z + np.float32(slope) * y - np.float32(rng.normal(-34, 7))) - across
+        oblique = oblique + wave
+        away = np.abs(oblique) * np.float32(1 / np.hypot(1, slope))
+        if side < 0:
+            label = np.where(oblique < 0, np.uint8(LABELS["left_lower_lobe"]), np.uint8(LABELS["left_upper_lobe"]))
+        else:
+            shelf = (z - 0.1 * y - np.float32(rng.normal(-40, 8))) + 0.08 * np.abs(frame.x_I[own] - 60)[:, None, None]
+            level = shelf - wave
+            label = np.where(level < 0, np.uint8(LABELS["right_middle_lobe"]), np.uint8(LABELS["right_upper_lobe"]))
+            label[oblique < 0] = LABELS["right_lower_lobe"]
+            away = np.minimum(away, np.abs(level) + np.float32(99) * (oblique < 0))
+        lobes[own][chosen] = label[chosen]
+        crease[own][chosen] = away[chosen]
+    return lobes, crease
 
 
-def paint_trees(
-    rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, blood: BloodHU
-) -> None:
+def paint_trees(rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, blood: BloodHU) -> None:
     """Arteries beside airways, and veins, from each hilum to the pleura."""
     frame, labels = canvas.frame, canvas.labels_IJK
     vessels: list[Tree] = []
@@ -108,12 +118,13 @@ def paint_trees(
         deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -5))
         if len(deep) < 2000:
             continue
-        ends = _positions(rng, frame, deep, 512)
+        outer = deep[distance_IJK.reshape(-1)[deep] > -15]
+        ends = np.concatenate([_positions(rng, frame, outer, 288), _positions(rng, frame, deep, 224)])[rng.permutation(512)]
         hilum = airway.hila_mm[side]
         outward = np.array([1.0 if side == 0 else -1.0, 0, 0], np.float32)
-        vessels.append(grow_tree(rng, hilum + np.array([0, 5.0, 2.0]) + 4 * outward, ends, 0.62 * thick, 7.0 * thick))
-        veins = _positions(rng, frame, deep, 512)
-        vessels.append(grow_tree(rng, hilum + np.array([0, 11.0, -16.0]) - 4 * outward, veins, 0.58 * thick, 6.5 * thick))
+        vessels.append(grow_tree(rng, hilum + np.array([0, 5.0, 2.0]) + 4 * outward, ends, 1.08 * thick, 7.0 * thick))
+        veins = np.concatenate([_positions(rng, frame, outer, 160), _positions(rng, frame, deep, 96)])
+        vessels.append(grow_tree(rng, hilum + np.array([0, 11.0, -16.0]) - 4 * outward, veins, 1.15 * thick, 6.5 * thick))
         airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), 1.0, 5.5))
     if not vessels:
         return

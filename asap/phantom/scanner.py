@@ -100,7 +100,9 @@ def slice_profile(count: int, slice_voxels: float, phase: float) -> Floats:
     at = np.arange(count, dtype=np.float64)
     slices = int(np.ceil(count / slice_voxels)) + 2
     centres = (np.arange(slices) - 1 + phase) * slice_voxels
-    overlap = np.minimum(at[:, None] + 0.5, centres + slice_voxels / 2) - np.maximum(at[:, None] - 0.5, centres - slice_voxels / 2)
+    overlap = np.minimum(at[:, None] + 0.5, centres + slice_voxels / 2) - np.maximum(
+        at[:, None] - 0.5, centres - slice_voxels / 2
+    )
     average_KS = np.clip(overlap, 0, None)
     average_KS = average_KS / np.maximum(average_KS.sum(axis=0), 1e-9)
     seen = average_KS.sum(axis=0) > 0.5

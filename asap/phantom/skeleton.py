@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.phantom.labels import LABELS
-from asap.phantom.solids import Painting, Floats, Frame, smooth_curve, tube_depth
-from asap.phantom.torso import Habitus, Torso
+from asap.phantom.solids import Floats, Frame, Painting, smooth_curve, tube_depth
+from asap.phantom.torso import Arm, Habitus, Torso
 
 LEVEL_MM = 24.0
 FIRST_RIB_Z = 92.0
@@ -32,13 +32,14 @@ def draw_spine(rng: np.random.Generator, frame: Frame, torso: Torso, body: Habit
     z = frame.z_K
     back = -torso.radius_at(torso.pleura_AK, frame, np.full(len(z), 270.0, np.float32), np.minimum(z, body.apex_z - 25))
     smooth = np.convolve(np.pad(back, 12, mode="edge"), np.full(25, 1 / 25), mode="valid")
+    smooth = smooth + 15 * np.clip(-(z + 105) / 90, 0, 1.6) ** 2
     sway = rng.normal(0, 3.0) * np.sin(z / 70 + rng.uniform(0, 6.28))
     return SpineCurve(
         sway.astype(np.float32),
         (smooth + rng.uniform(20, 27)).astype(np.float32),
         float(rng.uniform(16.5, 20.5)),
         float(rng.uniform(13.5, 16.5)),
-        float(rng.uniform(90, 240)),
+        float(rng.uniform(85, 210)),
     )
 
 
@@ -57,14 +58,16 @@ def paint_spine(rng: np.random.Generator, canvas: Painting, spine: SpineCurve) -
     level = np.sqrt(np.sqrt(u**4 + v**4) * 0.45 + (u * u + v * v) * 0.55)
     body = np.asarray((level - 1) * (spine.half_depth + 1) + waist, np.float32)
     shell = np.clip(1 + body / 3.0, 0, 1)
-    bone = spine.cancellous_hu + shell * 190 + 260 * np.clip(disc * (1 - disc) * 4, 0, 1)
+    bone = spine.cancellous_hu + shell * 140 + 230 * np.clip(disc * (1 - disc) * 4, 0, 1)
     texture = 18 * frame.noise_IJK[box]
     canvas.paint(box, body, np.asarray(bone * (1 - disc) + 85 * disc + texture, np.float32), LABELS["spine"])
     _paint_arch(canvas, box, x, y, phase, spine)
     return body
 
 
-def _paint_arch(canvas: Painting, box: tuple[slice, slice, slice], x: Floats, y: Floats, phase: Floats, spine: SpineCurve) -> None:
+def _paint_arch(
+    canvas: Painting, box: tuple[slice, slice, slice], x: Floats, y: Floats, phase: Floats, spine: SpineCurve
+) -> None:
     """Canal, pedicles, laminae, transverse and spinous processes."""
     canal_y = -(spine.half_depth + 9.0)
     across, along = x, y - canal_y
@@ -85,12 +88,12 @@ def rib_lines(frame: Frame, torso: Torso, body: Habitus, spine: SpineCurve) -> l
     lines = []
     reach = [142, 152, 156, 158, 160, 161, 160, 152, 146, 138, 100, 72]
     bony = [0.8, 0.82, 0.82, 0.81, 0.8, 0.78, 0.76, 0.76, 0.78, 0.82, 1.0, 1.0]
+    drops = [32, 54, 70, 82, 92, 100, 106, 106, 102, 94, 72, 52]
+    progress = np.linspace(0, 1, 30, dtype=np.float32)
     for number in range(12):
-        drop = [26, 44, 56, 66, 74, 80, 84, 84, 82, 78, 62, 48][number] * (1 + body.tilt / 60)
-        progress = np.linspace(0, 1, 34, dtype=np.float32)
-        z = FIRST_RIB_Z - LEVEL_MM * number - drop * np.sin(np.clip(progress / 0.86, 0, 1) * np.pi / 2) ** 1.25
+        z = FIRST_RIB_Z - LEVEL_MM * number - drops[number] * (1 + body.tilt / 60) * np.clip(progress / 0.86, 0, 1) ** 0.78
         if number < 10:
-            z = z + (10 + 6 * max(0, number - 3)) * np.clip((progress - 0.8) / 0.2, 0, 1) ** 1.6
+            z = z + (10 + 7 * max(0, number - 3)) * np.clip((progress - 0.8) / 0.2, 0, 1) ** 1.6
         for side in (1, -1):
             angle = 270 + side * (11 + (reach[number] - 11) * progress)
             radius = torso.radius_at(torso.pleura_AK, frame, angle, z)
@@ -103,19 +106,17 @@ def rib_lines(frame: Frame, torso: Torso, body: Habitus, spine: SpineCurve) -> l
 
 
 def paint_ribs(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, spine: SpineCurve) -> None:
-    """Ribs as flat bands (two tubes, one above the other), cortical outside and cancellous inside."""
-    points, radii, cartilage = [], [], []
-    thick = float(rng.uniform(3.6, 4.6))
+    """Ribs as flat bands, cortical outside and cancellous inside, and their cartilages."""
+    bone, cartilage = [], []
     for line, bony in rib_lines(canvas.frame, torso, body, spine):
-        curve = smooth_curve(line, 3.0)
+        curve = smooth_curve(line, 4.0)
         end = int(len(curve) * bony)
-        for lift in (-2.6, 2.6):
-            points.append(curve[:end] + np.array([0, 0, lift], np.float32))
-            radii.append(np.full(end, thick))
+        bone.append(curve[:end])
         cartilage.append(curve[end:])
-    box, depth = tube_depth(canvas.frame, np.concatenate(points), np.concatenate(radii))
+    points = np.concatenate(bone)
+    box, depth = tube_depth(canvas.frame, points, np.full(len(points), float(rng.uniform(3.5, 4.5))), flatness=1.6)
     marrow = float(rng.uniform(120, 300))
-    hu = np.interp(depth, [0, 1.8, 3.4], [560, 430, marrow]).astype(np.float32)
+    hu = np.interp(depth, [0, 1.8, 3.4], [520, 400, marrow]).astype(np.float32)
     canvas.paint(box, -depth, hu, LABELS["ribs"])
     gristle = np.concatenate(cartilage)
     box, depth = tube_depth(canvas.frame, gristle, np.full(len(gristle), 5.4))
@@ -126,51 +127,62 @@ def paint_sternum(rng: np.random.Generator, canvas: Painting, torso: Torso, body
     """Manubrium and body of the sternum along the front of the chest."""
     frame = canvas.frame
     top, bottom = 48 + rng.normal(0, 5), -102 + rng.normal(0, 8)
-    front = torso.radius_at(torso.pleura_AK, frame, np.full(len(frame.z_K), 90.0, np.float32), frame.z_K) + 8.5
-    box = frame.box((-40, 0, bottom - 6), (40, float(front.max()) + 14, top + 6))
+    front = torso.radius_at(torso.pleura_AK, frame, np.full(len(frame.z_K), 90.0, np.float32), frame.z_K)
+    front = np.convolve(np.pad(front, 6, mode="edge"), np.full(13, 1 / 13), mode="valid") + 8.5
+    box = frame.box((-44, 0, bottom - 6), (44, float(front.max()) + 14, top + 6))
     x, y, z = frame.coordinates(box)
     line = front[box[2]]
-    half = 15 + 4 * np.clip(-(z + 20) / 60, 0, 1) + 10 * np.clip((z - 8) / 22, 0, 1)
-    half = half - 8 * np.clip((bottom + 25 - z) / 25, 0, 1)
-    distance = np.maximum(np.abs(x) - half, np.abs(y - line) - 5.2)
-    distance = np.maximum(distance, np.maximum(z - top, bottom - z))
-    hu = np.interp(-distance, [0, 2.0, 4.0], [460, 330, 140]).astype(np.float32)
+    half = 16 + 4 * np.clip(-(z + 20) / 60, 0, 1) + 12 * np.clip((z - 8) / 22, 0, 1)
+    half = half - 9 * np.clip((bottom + 30 - z) / 30, 0, 1)
+    thick = 5.6 + 1.2 * np.clip((z - 8) / 22, 0, 1)
+    across, along = np.abs(x) / half, (y - line + 0.05 * np.abs(x)) / thick
+    distance = (np.sqrt(across**4 + along * along) - 1) * np.float32(5.5)
+    joint = np.clip(1 - np.abs(z - 4) / 3, 0, 1)
+    distance = np.maximum(distance + joint * 2.5, np.maximum(z - top, bottom - z))
+    hu = np.interp(-distance, [0, 1.8, 3.6], [360, 270, float(rng.uniform(90, 180))]).astype(np.float32)
     canvas.paint(box, np.asarray(distance, np.float32), hu, LABELS["sternum"])
 
 
-def paint_girdle(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus) -> None:
-    """Clavicles, scapular blades and humeral heads."""
+def paint_girdle(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, arms: tuple[Arm, Arm]) -> None:
+    """Clavicles, scapulae with spine and acromion, humeri."""
     frame = canvas.frame
-    lift = 16.0 if body.arms_up else 0.0
-    front = float(torso.radius_at(torso.pleura_AK, frame, np.float32([90.0]), np.float32([46.0]))[0]) + 6
+    front = float(torso.radius_at(torso.pleura_AK, frame, np.array([90.0], np.float32), np.array([46.0], np.float32))[0]) + 6
     wide = body.chest_half_width
     points, radii = [], []
-    for side in (1, -1):
-        tip = [side * (wide + 14), -18.0, 84.0 + lift]
-        knots = np.array([[side * 17, front, 50], [side * 62, front + 10, 64], [side * (wide - 25), 0, 84 + lift / 2], tip])
-        clavicle = smooth_curve(knots, 2.5)
-        points.append(clavicle)
-        radii.append(np.full(len(clavicle), 5.6))
-        ball = np.array([[side * (wide + 24), -14.0, 62.0 + lift]])
-        points.append(ball)
-        radii.append(np.full(1, 22.0))
+    for side, arm in zip((1, -1), arms, strict=True):
+        head = np.asarray(arm.head_mm)
+        tip = head + np.array([-side * 4, 2, 27])
+        clavicle = smooth_curve(
+            np.array([[side * 17, front, 50], [side * 60, front + 9, 66], [side * (wide - 28), 2, tip[2]], tip]), 3.0
+        )
+        behind = np.array([270.0 + side * 38], np.float32)
+        deep = float(torso.radius_at(torso.muscle_AK, frame, behind, np.array([head[2] - 12], np.float32))[0]) - 9
+        root = np.array([*(deep * np.array([np.cos(np.deg2rad(behind[0])), np.sin(np.deg2rad(behind[0]))])), head[2] - 12])
+        ridge = smooth_curve(np.array([root, 0.45 * root + 0.55 * tip + np.array([0, -26, -6]), tip]), 3.0)
+        shaft = smooth_curve(np.array([head, np.asarray(arm.end_mm)]), 8.0)
+        for line, radius in ((clavicle, 5.4), (ridge, 4.2), (shaft[1:], 11.0), (head[None], 21.0)):
+            points.append(line)
+            radii.append(np.full(len(line), radius))
     box, depth = tube_depth(frame, np.concatenate(points), np.concatenate(radii))
-    hu = np.interp(depth, [0, 2.2, 4.5], [620, 380, 190]).astype(np.float32)
+    hu = np.interp(depth, [0, 2.2, 4.5, 7.0], [560, 430, 230, 110]).astype(np.float32)
     canvas.paint(box, -depth, hu, LABELS["scapula_clavicle"])
-    _paint_scapulae(rng, canvas, torso, body, lift)
+    _paint_scapulae(canvas, torso, arms[0].head_mm[2], body)
 
 
-def _paint_scapulae(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, lift: float) -> None:
-    """Thin blades on the back of the chest, from the shoulder down and inwards."""
+def _paint_scapulae(canvas: Painting, torso: Torso, head_z: float, body: Habitus) -> None:
+    """Triangular blades on the back of the chest, standing off it towards the shoulder."""
     frame = canvas.frame
-    whole = frame.box((-999, -999, -40 + lift), (999, 5, 92 + lift))
-    _, _, z = frame.coordinates(whole)
-    rho = torso.rho_IJ[whole[0], whole[1]][:, :, None]
-    rows = torso.angle_IJ[whole[0], whole[1]]
-    surface = torso.pleura_AK[rows][:, :, whole[2]]
+    box = frame.box((-999, -999, head_z - 112), (999, 6, head_z + 26))
+    _, _, z = frame.coordinates(box)
+    rho = torso.rho_IJ[box[0], box[1]][:, :, None]
+    rows = torso.angle_IJ[box[0], box[1]]
+    surface = np.maximum(torso.pleura_AK[rows][:, :, box[2]], 62)
     from_back = np.abs(rows * np.float32(360 / torso.pleura_AK.shape[0]) - 270)[:, :, None]
-    outward = 54 + (0.0 if not body.arms_up else 8.0)
-    edge = np.maximum(from_back - outward - 0.16 * (z - 30), 26 + 0.12 * (60 - z) * 0.4 - from_back) * np.float32(1.6)
-    blade = np.abs(rho - np.maximum(surface, 62) - 17 - 0.12 * (from_back - 30)) - 3.0
-    blade = np.maximum(np.maximum(blade, edge), np.maximum(-34 + lift - z, z - 84 - lift))
-    canvas.paint(whole, np.asarray(blade, np.float32), 420.0, LABELS["scapula_clavicle"])
+    turn = 7.0 if body.arms_up else 0.0
+    down = np.clip((head_z + 18 - z) / 120, 0, 1)
+    inner, outer = 29 + turn + 10 * down, 74 + turn - 32 * down
+    edge = np.maximum(inner - from_back, from_back - outer) * np.float32(1.9)
+    blade = np.abs(rho - surface - 14 - 0.24 * np.maximum(from_back - 30 - turn, 0)) - (2.2 + 1.8 * (from_back > outer - 7))
+    blade = np.maximum(blade, rho - torso.muscle_AK[rows][:, :, box[2]] + 5)
+    blade = np.maximum(np.maximum(blade, edge), np.maximum(head_z - 100 - z, z - head_z - 18))
+    canvas.paint(box, np.asarray(blade, np.float32), 400.0, LABELS["scapula_clavicle"])

@@ -83,17 +83,20 @@ def ellipsoid(
     rotation: NDArray[np.float64] | None = None,
     margin_mm: float = 8.0,
     roughness_mm: float = 0.0,
+    within: Box | None = None,
+    stretch_z: float = 1.0,
 ) -> tuple[Box, Floats]:
     """A box and the signed distance to an ellipsoid within it (first order: exact at the surface, scaled elsewhere).
 
-    rotation: 3x3, columns are the ellipsoid's axes in body coordinates.
+    rotation: 3x3, columns are the ellipsoid's axes in body coordinates. within: box to use instead of the ellipsoid's own.
+    stretch_z: lengthen the finished shape along z by this factor.
     """
     axes = np.eye(3) if rotation is None else rotation
-    half = np.sqrt(((axes * np.asarray(radii_mm)) ** 2).sum(axis=1)) + margin_mm
+    half = np.sqrt(((axes * np.asarray(radii_mm)) ** 2).sum(axis=1)) * np.array([1, 1, stretch_z]) + margin_mm
     low, high = np.asarray(centre_mm) - half, np.asarray(centre_mm) + half
-    box = frame.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    box = frame.box((low[0], low[1], low[2]), (high[0], high[1], high[2])) if within is None else within
     x, y, z = frame.coordinates(box)
-    x, y, z = x - np.float32(centre_mm[0]), y - np.float32(centre_mm[1]), z - np.float32(centre_mm[2])
+    x, y, z = x - np.float32(centre_mm[0]), y - np.float32(centre_mm[1]), (z - np.float32(centre_mm[2])) / np.float32(stretch_z)
     level = np.float32(0)
     steepness = np.float32(0)
     for axis in range(3):
@@ -188,7 +191,8 @@ def splat(frame: Frame, points_N3: NDArray[np.floating], volume_N: NDArray[np.fl
     rest = at - lower
     strides = np.array([size[1] * size[2], size[2], 1])
     corners = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
-    weights = np.prod(np.where(corners[None] == 1, rest[:, None], 1 - rest[:, None]), axis=2) * volume[:, None]
+    pair_N23 = np.stack([1 - rest, rest], axis=1)
+    weights = pair_N23[:, corners[:, 0], 0] * pair_N23[:, corners[:, 1], 1] * pair_N23[:, corners[:, 2], 2] * volume[:, None]
     flat = (lower @ strides)[:, None] + corners @ strides
     filled = np.bincount(flat.ravel(), weights.ravel(), minlength=int(size.prod()))
     return np.asarray(filled.reshape(frame.shape) / frame.spacing_mm**3, np.float32)

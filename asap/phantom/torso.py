@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from asap.phantom.solids import Floats, Frame, smooth_noise
+from asap.phantom.solids import Floats, Frame, smooth_minimum, smooth_noise
 
 ANGLES = 720
 
@@ -42,7 +43,7 @@ def draw_habitus(rng: np.random.Generator, heart_scale: float) -> Habitus:
     """Draw one body. Women are a little smaller and have breasts."""
     female = bool(rng.random() < 0.45)
     size = rng.normal(0.96 if female else 1.03, 0.06)
-    dome = rng.uniform(-135, -85)
+    dome = rng.uniform(-128, -84)
     phase = str(rng.choice(["none", "pulmonary", "systemic", "venous"], p=[0.55, 0.12, 0.18, 0.15]))
     return Habitus(
         female=female,
@@ -119,6 +120,8 @@ def _pleura(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus) -
     back = np.maximum(back, 25)
     closed = np.clip((body.apex_z + 2 - z) / 14, 0, 1) ** 0.5
     radius = superellipse(angle, width, np.maximum(front, 6), back, 2.25)
+    gutter = np.exp(-(((np.abs(np.cos(angle)) - 0.58) / 0.3) ** 2)) * (np.sin(angle) < 0)
+    radius = radius * (1 + 0.085 * gutter)
     radius = radius * (1 + 0.014 * smooth_noise(rng, (ANGLES, z.shape[1]), (9, 6))) * closed
     return np.asarray(radius, np.float32)
 
@@ -128,25 +131,75 @@ def _muscle(angle: Floats, z: Floats, body: Habitus, pleura: Floats) -> Floats:
     sine, cosine = np.sin(angle), np.cos(angle)
     high = np.clip((z - 5) / 60, 0, 1)
     wall = 11 + 0 * sine
-    beside_spine = np.exp(-(((np.abs(cosine) - 0.32) / 0.26) ** 2)) * (sine < 0)
-    pectoral = np.exp(-(((np.abs(cosine) - 0.55) / 0.3) ** 2)) * (sine > 0) * (0.35 + 0.65 * high)
-    lateral = np.exp(-((sine / 0.55) ** 2)) * (0.5 + 0.9 * high)
-    around = wall + body.muscle * (26 * beside_spine + 14 * pectoral + 11 * lateral)
-    shoulder_width = (body.chest_half_width + 42) * (1 - 0.62 * np.clip((z - body.apex_z + 5) / 60, 0, 1) ** 1.3)
-    rise = np.clip((z - 0.25 * body.apex_z) / (0.75 * body.apex_z), 0, 1)
+    beside_spine = np.exp(-(((np.abs(cosine) - 0.22) / 0.42) ** 2)) * (sine < 0)
+    pectoral = np.exp(-(((np.abs(cosine) - 0.55) / 0.3) ** 2)) * (sine > 0) * (0.25 + 0.75 * high)
+    lateral = np.exp(-(((sine + 0.25) / 0.6) ** 2)) * (0.45 + 1.3 * high)
+    around = wall + body.muscle * (24 * beside_spine + 15 * pectoral + 12 * lateral)
+    slope = np.exp(-np.clip(z - 0.8 * body.apex_z, 0, None) / 20)
+    shoulder_width = 60 + (body.chest_half_width - 24) * slope
+    rise = np.clip((z - 0.2 * body.apex_z) / (0.8 * body.apex_z), 0, 1)
     shoulders = superellipse(
-        angle, shoulder_width, np.float32(0.62 * body.chest_front), np.float32(0.86 * body.chest_back + 12), 2.3
+        angle,
+        np.asarray(shoulder_width, np.float32),
+        np.asarray(46 + (0.62 * body.chest_front - 46) * slope, np.float32),
+        np.asarray(60 + (0.86 * body.chest_back - 48) * slope, np.float32),
+        2.2,
     )
     return np.asarray(np.maximum(pleura + around, shoulders * rise**0.5), np.float32)
 
 
 def _skin(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus, muscle: Floats) -> Floats:
-    """Outside of the body: subcutaneous fat, thicker low and at the flanks, and breasts in women."""
+    """Outside of the body: subcutaneous fat, thicker low and at the flanks, filling hollows, and breasts in women."""
     sine, cosine = np.sin(angle), np.cos(angle)
     low = np.clip(-(z + 20) / 120, 0, 1)
     thickness = body.fat * (0.72 + 0.35 * low + 0.22 * np.abs(cosine) + 0.12 * np.clip(-sine, 0, 1))
     thickness = thickness * (1 + 0.12 * smooth_noise(rng, (ANGLES, z.shape[1]), (8, 5)))
-    breast = (16 + 1.15 * body.fat) if body.female else max(0.0, 0.5 * (body.fat - 18))
-    bulge = np.exp(-(((np.abs(cosine) - 0.52) / 0.24) ** 2)) * (sine > 0)
-    level = np.exp(-(((z + 45) / 42) ** 2))
-    return np.asarray(muscle + thickness + breast * bulge * level + 2, np.float32)
+    smooth = ndimage.gaussian_filter(muscle, (ANGLES / 30, 3), mode=("wrap", "nearest"))
+    hull = np.maximum(smooth, muscle) * 0.6 + 0.4 * smooth
+    breast = (15 + 1.1 * body.fat) if body.female else max(0.0, 0.5 * (body.fat - 18))
+    bulge = np.exp(-(np.abs((np.abs(cosine) - 0.54) / 0.3) ** 2.5)) * (sine > 0)
+    level = np.exp(-(np.abs((z + 42) / 46) ** 2.4))
+    return np.asarray(np.maximum(hull + thickness + breast * bulge * level, muscle + 2) + 2, np.float32)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One upper arm in body mm: from the humeral head to where it leaves the picture; radius of its muscles."""
+
+    head_mm: tuple[float, float, float]
+    end_mm: tuple[float, float, float]
+    radius_mm: float
+
+
+def draw_arms(rng: np.random.Generator, body: Habitus) -> tuple[Arm, Arm]:
+    """Both arms raised beside the head, or both hanging at the sides."""
+    lift = 14.0 if body.arms_up else 0.0
+    spread = float(rng.uniform(0, 26))
+    radius = (30.0 + 0.0 * lift) * (0.85 + 0.15 * body.muscle)
+    arms = []
+    for side in (1.0, -1.0):
+        head = (side * (body.chest_half_width + 20), float(rng.normal(-12, 4)), 60 + lift)
+        if body.arms_up:
+            end = (side * (body.chest_half_width + 18 + spread), float(rng.normal(6, 8)), 340.0)
+        else:
+            end = (side * (body.chest_half_width + 36 + body.fat + spread), float(rng.normal(-24, 8)), -280.0)
+        arms.append(Arm(head, end, radius))
+    return arms[0], arms[1]
+
+
+def merge_arms(frame: Frame, arms: tuple[Arm, Arm], body: Habitus, skin_IJK: Floats, muscle_IJK: Floats) -> None:
+    """Lower the distances to skin and muscle where the arms are, in place."""
+    for arm in arms:
+        head, end = np.asarray(arm.head_mm), np.asarray(arm.end_mm)
+        pad = arm.radius_mm + body.fat + 14
+        low, high = np.minimum(head, end) - pad, np.maximum(head, end) + pad
+        box = frame.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        x, y, z = frame.coordinates(box)
+        run = (end - head).astype(np.float32)
+        along = np.clip((z - np.float32(head[2])) / run[2], 0, 1)
+        dx, dy = x - (np.float32(head[0]) + along * run[0]), y - (np.float32(head[1]) + along * run[1])
+        beyond = np.maximum(np.abs(z - np.float32(head[2] + 0.5 * run[2])) - np.abs(0.5 * run[2]), 0)
+        distance = np.sqrt(dx * dx + dy * dy + beyond * beyond) - np.float32(arm.radius_mm) * (1 - 0.1 * along)
+        muscle, skin = muscle_IJK[box], skin_IJK[box]
+        muscle[...] = smooth_minimum(muscle, distance, 8.0)
+        skin[...] = smooth_minimum(skin, distance - np.float32(0.55 * body.fat + 3), 14.0)

@@ -44,13 +44,13 @@ def grow_tree(
     for level in range(levels + 1):
         count = len(starts_G3)
         target_G3 = groups_GN3.mean(axis=1)
-        low, high = (0.2, 0.42) if level < levels else (0.95, 1.0)
-        stops_G3 = starts_G3 + (target_G3 - starts_G3) * rng.uniform(low, high, (count, 1)).astype(np.float32)
+        share = min(1.0, 1.2 / (levels + 1 - level))
+        stops_G3 = starts_G3 + (target_G3 - starts_G3) * (share * rng.uniform(0.65, 1.0, (count, 1))).astype(np.float32)
         length_G1 = np.linalg.norm(stops_G3 - starts_G3, axis=1, keepdims=True)
         bearing_G3 = heading_G3 / np.maximum(np.linalg.norm(heading_G3, axis=1, keepdims=True), 1e-6)
         wander_G3 = rng.standard_normal((count, 3), dtype=np.float32) * length_G1 * np.float32(0.07)
-        middle_G3 = 0.5 * starts_G3 + 0.5 * stops_G3 + 0.5 * (starts_G3 + 0.5 * bearing_G3 * length_G1 - 0.5 * starts_G3 - 0.5 * stops_G3)
-        middle_G3 = middle_G3 + wander_G3
+        straight_G3 = 0.5 * (starts_G3 + stops_G3)
+        middle_G3 = 0.5 * (straight_G3 + starts_G3 + 0.5 * bearing_G3 * length_G1) + wander_G3
         shrink = (twig_radius_mm / root_radius_mm) ** (1 / (levels + 1))
         radius = root_radius_mm * shrink**level
         parts.append(_branches(rng, starts_G3, middle_G3, stops_G3, length_G1, radius, radius * shrink, step_mm))
