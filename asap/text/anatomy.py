@@ -94,6 +94,17 @@ def _resolve(matches: list[Match], tokens: Sequence[Token]) -> list[Match]:
     return kept
 
 
+def _lobe_near(matches: Sequence[Match], segment: Match) -> bool:
+    """Whether a lobe or the lingula is named beside "superior segment" or "medial segment", which then says no lobe itself."""
+    return any(
+        other is not segment
+        and other.first - segment.last < 6
+        and segment.first - other.last < 6
+        and "lung" in ancestors(other.key.split("/")[0])[1:]
+        for other in matches
+    )
+
+
 def _shared_lobe(tokens: Sequence[Token], last: int) -> bool:
     """Whether "upper" or "lower" shares the noun of a list: "upper and lower lobes"."""
     following = [token.form for token in tokens[last + 1 : last + 5]]

@@ -24,7 +24,8 @@ _CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pseudo", (
         "no ~1 change", "no ~3 change in|of|from|is|was|since|compared", "not ~2 changed", "no difference",
         "no ~2 difference in|between",
-        "without ~2 change", "no increase|decrease|progression|growth", "no ~2 increase|decrease|progression|growth in|of",
+        "without ~2 change", "no progression|growth", "no ~2 increase|decrease in|of ~2 size|number|extent|dimension|diameter",
+            "pathological ~2 size|dimension|appearance|configuration|diameter",
         "not only",
         "not increased|decreased|significantly", "no longer than", "not ~2 reach*",
         "did|does|do not ~2 show ~2 change", "not ~1 ruled", "no prior|previous|comparison", "not ~2 optimal*",
@@ -174,7 +175,7 @@ def _reaching_forward(cues: Cues, first: int) -> set[str]:
     """Kinds of the cues before `first` whose scope still holds there."""
     reached: set[str] = set()
     for cue in reversed(cues.matches):
-        if cue.last >= first:
+        if cue.last >= first or cue.key in reached:
             continue
         if cue.key == "stop":
             break

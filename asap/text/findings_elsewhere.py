@@ -131,6 +131,7 @@ OTHER_FINDINGS: dict[str, FindingEntry] = {
     "chest_wall", keeps_place=True),
     "wall_thickening": FindingEntry(
         ("thicken*", "wall thicken*", "wall thickness increase", "increase* ~2 wall thickness", "thickness increase",
+         "increase in|of ~1 wall? thickness", "increase in thickness",
          "tumoral wall thicken*"),
         None, becomes=(("airway", "peribronchial_thickening"), ("pleura", "pleural_thickening"), ("pericardium",
             "pericardial_thickening"),

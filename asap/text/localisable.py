@@ -33,11 +33,15 @@ def localisable(section: str, reading: Reading) -> tuple[bool, str | None]:
         return False, NOTHING_TO_SHOW
     stated = [finding for finding in reading.findings if finding.assertion != "absent"]
     in_chest = any(ANATOMY[place.anatomy].chest for place in reading.places)
-    names_organ_only = in_chest and not reading.findings and not _is_aside(reading)
+    aside = bool(_INDEX.find(reading.tokens))
+    denied = any(cue.key.startswith("absent") for cue in reading.cues.matches)
+    names_organ_only = in_chest and not reading.findings and not aside and not denied
     normal_organ = in_chest and bool(normal_positions(reading.tokens))
+    if aside and not reading.places and all(finding.assertion == "uncertain" for finding in stated):
+        return False, NOTHING_TO_SHOW
     if any(_has_place(finding) for finding in stated) or normal_organ or names_organ_only:
         return True, None
-    if reading.findings and not stated:
+    if (reading.findings and not stated) or (denied and reading.places and not aside):
         return False, ABSENT
     if (reading.places or stated) and not in_chest:
         return False, OUTSIDE_CHEST
@@ -48,7 +52,3 @@ def _has_place(finding: Finding) -> bool:
     if not FINDINGS[finding.concept].chest:
         return False
     return finding.anatomy is not None and ANATOMY[finding.anatomy].chest
-
-
-def _is_aside(reading: Reading) -> bool:
-    return bool(_INDEX.find(reading.tokens)) or any(cue.key.startswith("absent") for cue in reading.cues.matches)

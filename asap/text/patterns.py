@@ -14,6 +14,7 @@ from asap.text.tokens import Token, normal_form
 
 _BREAKS = frozenset(".;:!?")
 _LONGEST_PREFIX = 20
+_REMEMBERED_FORMS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class _Element:
         return form in self.exact or (bool(self.prefixes) and form.startswith(self.prefixes))
 
 
+# Key, elements, and the words of which one must stand in the text for the last element to match (None: it may match more).
+_Pattern = tuple[str, tuple[_Element, ...], frozenset[str] | None]
+
+
 def _parse(pattern: str) -> tuple[_Element, ...]:
     elements: list[_Element] = []
     gap = 0
@@ -65,31 +70,44 @@ class PatternIndex:
     """Many patterns, found together. `table` gives for every key its patterns."""
 
     def __init__(self, table: Iterable[tuple[str, Iterable[str]]]) -> None:
-        self._exact: dict[str, list[tuple[str, tuple[_Element, ...]]]] = defaultdict(list)
-        self._prefix: dict[str, list[tuple[str, tuple[_Element, ...]]]] = defaultdict(list)
+        self._exact: dict[str, list[_Pattern]] = defaultdict(list)
+        self._prefix: dict[str, list[_Pattern]] = defaultdict(list)
+        self._known: dict[str, list[_Pattern]] = {}
         for key, patterns in table:
             for pattern in patterns:
                 elements = _parse(pattern)
+                end = elements[-1]
+                needed = None if end.prefixes or end.optional else end.exact
                 for form in elements[0].exact:
-                    self._exact[form].append((key, elements))
+                    self._exact[form].append((key, elements, needed))
                 for prefix in elements[0].prefixes:
-                    self._prefix[prefix].append((key, elements))
+                    self._prefix[prefix].append((key, elements, needed))
 
     def find(self, tokens: Sequence[Token]) -> list[Match]:
         """Every match of every pattern, in order of the first token."""
         matches: list[Match] = []
+        forms = {token.form for token in tokens}
         for first, token in enumerate(tokens):
-            for key, elements in self._starting_with(token.form):
+            for key, elements, needed in self._starting_with(token.form):
+                if len(elements) == 1:
+                    matches.append(Match(key, (first,)))
+                    continue
+                if needed is not None and needed.isdisjoint(forms):
+                    continue
                 positions = _extend(tokens, first, elements, 0)
                 if positions is not None:
                     matches.append(Match(key, positions))
         return matches
 
-    def _starting_with(self, form: str) -> list[tuple[str, tuple[_Element, ...]]]:
-        found = list(self._exact.get(form, ()))
-        for length in range(1, min(len(form), _LONGEST_PREFIX) + 1):
-            found.extend(self._prefix.get(form[:length], ()))
-        return found
+    def _starting_with(self, form: str) -> list[_Pattern]:
+        known = self._known.get(form)
+        if known is None:
+            known = list(self._exact.get(form, ()))
+            for length in range(1, min(len(form), _LONGEST_PREFIX) + 1):
+                known.extend(self._prefix.get(form[:length], ()))
+            if len(self._known) < _REMEMBERED_FORMS:
+                self._known[form] = known
+        return known
 
 
 def _extend(tokens: Sequence[Token], position: int, elements: tuple[_Element, ...], index: int) -> tuple[int, ...] | None:
@@ -114,9 +132,13 @@ def _breaks(tokens: Sequence[Token], position: int) -> bool:
 
 def longest(matches: list[Match]) -> list[Match]:
     """Leave out every match whose tokens are all among those of a match of more tokens, and twins; keep reading order."""
-    kept: list[tuple[Match, frozenset[int]]] = []
+    kept: list[Match] = []
+    covering: dict[int, list[tuple[str, frozenset[int]]]] = defaultdict(list)
     for match in sorted(matches, key=lambda m: (-len(m.positions), m.last - m.first, m.first)):
         places = frozenset(match.positions)
-        if not any(places < other or (places == other and match.key == kept_match.key) for kept_match, other in kept):
-            kept.append((match, places))
-    return sorted((match for match, _ in kept), key=lambda m: (m.first, m.last))
+        if any(places < other or (places == other and match.key == key) for key, other in covering[match.first]):
+            continue
+        kept.append(match)
+        for position in match.positions:
+            covering[position].append((match.key, places))
+    return sorted(kept, key=lambda m: (m.first, m.last))

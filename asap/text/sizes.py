@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,2})?"
 _UNIT = r"(?P<unit>mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)\b"
-_INNER_UNIT = r"\s?(?:mm|cm)?"
+_INNER_UNIT = r"(?:\s?(?:mm|cm))?"
 # "12 mm", "2,3 cm", "15x12 mm", "2.3 x 4 x 5 mm", "12 mm x 8 mm", "4-5 mm", "8 and 10 mm"
 _SIZE = re.compile(
     rf"(?<![\w.,])(?P<numbers>{_NUMBER}(?:{_INNER_UNIT}\s?(?:[x\u00d7*\u2013-]|to|and|by|,)\s?{_NUMBER}){{0,5}})\s?-?{_UNIT}",
