@@ -110,7 +110,7 @@ def segment_lungs(volume: Volume) -> LungMasks:
     hu, affine = coarse_hu(volume)
     spacing = spacing_of(affine)
     voxel_ml = float(np.prod(spacing)) / 1000.0
-    body = _body(hu)
+    body = body_mask(hu)
     spine = _spine(hu, body, spacing)
     air = body & (hu < AIR_BELOW_HU)
     airway = trace_airway(hu, air, spacing, spine or ((hu.shape[0] - 1) / 2.0, 0.0))
@@ -164,14 +164,12 @@ def _axis_samples(count: int, spacing_mm: float) -> _AxisSamples:
     return _AxisSamples(np.clip(index, 0, count - 1).astype(np.intp), weights, float(centres[0]), step)
 
 
-def _body(hu: NDArray[np.float32]) -> Mask:
+def body_mask(hu: NDArray[np.float32]) -> Mask:
     """Largest piece of tissue with all it encloses: the table is cut off by an in-plane opening, thin chest walls are kept."""
     tissue = hu > AIR_BELOW_HU
-    opened, count = ndimage.label(ndimage.binary_opening(tissue, IN_PLANE))
-    if count == 0:
-        return np.zeros(hu.shape, dtype=bool)
-    body = opened == 1 + int(np.bincount(opened.ravel())[1:].argmax())
-    body = ndimage.binary_dilation(body, IN_PLANE) & tissue
+    body = np.asarray(ndimage.binary_dilation(body_tissue(hu), IN_PLANE) & tissue, dtype=np.bool_)
+    if not body.any():
+        return body
     cut_lung = _lung_cut_by_the_edge(hu, body)
     filled, enclosed = _filled_slices(body | cut_lung), _filled_slices(tissue | cut_lung)
     pieces, count = ndimage.label(enclosed & ~tissue)
@@ -180,6 +178,14 @@ def _body(hu: NDArray[np.float32]) -> Mask:
     sealed[pieces[room_air]] = False
     sealed[0] = False
     return _filled_slices(filled | sealed[pieces])
+
+
+def body_tissue(hu: NDArray[np.float32]) -> Mask:
+    """Largest piece of tissue (i, j, k) after an in-plane opening that parts it from the table; no air, no thin walls."""
+    pieces, count = ndimage.label(ndimage.binary_opening(hu > AIR_BELOW_HU, IN_PLANE))
+    if count == 0:
+        return np.zeros(hu.shape, dtype=bool)
+    return np.asarray(pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax()), dtype=np.bool_)
 
 
 def _filled_slices(mask: Mask) -> Mask:

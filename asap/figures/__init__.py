@@ -1,0 +1,30 @@
+"""Pictures a person reads: one overview per sentence, one sheet per report. matplotlib is imported on the first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asap.grounding import Grounding
+from asap.io.atomic import write_bytes
+from asap.volume import Volume
+
+
+def overview_png(volume: Volume, grounding: Grounding, path: Path) -> None:
+    """Write one sentence's overview: three planes through the peak with the heatmap, or a mosaic and the reason without one.
+
+    Raises OutputError when the file cannot be written.
+    """
+    from asap.figures.overview import overview  # noqa: PLC0415 - matplotlib takes half a second to import
+
+    write_bytes(path, overview(volume, grounding), "overview")
+
+
+def report_png(volume: Volume, groundings: Sequence[Grounding], path: Path) -> None:
+    """Write the sheet of a whole report: every sentence with a place as a numbered card, the others listed with their reason.
+
+    Raises OutputError when the file cannot be written.
+    """
+    from asap.figures.report_sheet import report_sheet  # noqa: PLC0415 - as above
+
+    write_bytes(path, report_sheet(volume, groundings), "report overview")

@@ -1,0 +1,133 @@
+"""A whole report on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asap.figures.marks import Panel, cross_hair, orientation_letters, region_outline
+from asap.figures.overlay import Heat, heat_of, picture
+from asap.figures.overview import confidence_words, reason_words
+from asap.figures.planes import AXIAL, CORONAL, Box, Plane, Point, body_box
+from asap.figures.sheet import ACCENT, CARD, EDGE, INK, PAGE, QUIET, WARNING, Sheet, wrapped
+from asap.figures.windows import window_for
+from asap.grounding import Grounding
+from asap.volume import Volume
+
+WIDTH = 1600
+MARGIN = 24
+GAP = 16
+COLUMNS = 3
+PADDING = 14
+CARD_WIDTH = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
+TEXT_LINES = 3
+LINE = 19
+HEADER = 76
+LIST_ROW = 46
+MOST_CARDS = 60
+MOST_ROWS = 120
+
+
+@dataclass(frozen=True, eq=False)
+class _Card:
+    """A sentence with a place."""
+
+    grounding: Grounding
+    heat: Heat
+    peak: Point
+
+    @property
+    def lines(self) -> list[str]:
+        return wrapped(self.grounding.sentence.text, 62, TEXT_LINES)
+
+
+def report_sheet(volume: Volume, groundings: Sequence[Grounding]) -> bytes:
+    """PNG: a card per sentence with a place (axial and coronal through its peak), then the list of the others with reasons."""
+    cards, others = [], []
+    for grounding in groundings:
+        heat = heat_of(grounding)
+        if heat is None or grounding.peak_ras_mm is None:
+            others.append(grounding)
+        else:
+            cards.append(_Card(grounding, heat, grounding.peak_ras_mm))
+    drawn, listed = cards[:MOST_CARDS], others[:MOST_ROWS]
+    box = body_box(volume)
+    for card in drawn:
+        box = box.holding(card.peak, 10.0)
+    pixel_mm = 2 * box.size_mm(0) / (CARD_WIDTH - 2 * PADDING - 8)
+    tallest = round(max(box.size_mm(1), box.size_mm(2)) / pixel_mm)
+    text_height = LINE * max((len(card.lines) for card in drawn), default=1) + 38
+    card_height = text_height + tallest + 2 * PADDING
+    list_top = HEADER + -(-len(drawn) // COLUMNS) * (card_height + GAP)
+    sheet = Sheet(WIDTH, list_top + (44 + LIST_ROW * len(listed) + 12 if listed else 0) + 44)
+    _header(sheet, len(groundings), len(cards))
+    for number, card in enumerate(drawn):
+        x = MARGIN + (number % COLUMNS) * (CARD_WIDTH + GAP)
+        y = HEADER + (number // COLUMNS) * (card_height + GAP)
+        sheet.box((x, y, CARD_WIDTH, card_height))
+        _card_text(sheet, card, x + PADDING, y + PADDING)
+        _card_pictures(sheet, volume, card, _side_by_side(box, card.peak, pixel_mm, (x + PADDING, y + PADDING + text_height)))
+    if listed:
+        _list(sheet, listed, list_top)
+    _footer(sheet, len(groundings) - len(drawn) - len(listed))
+    return sheet.png()
+
+
+def _header(sheet: Sheet, sentences: int, shown: int) -> None:
+    name = sheet.text(MARGIN, 37, "ASAP", size=17, colour=ACCENT, bold=True)
+    words = f"Report overview: {shown} of {sentences} sentences have a place in the scan"
+    sheet.text(MARGIN + name + 12, 37, words, size=14, colour=QUIET)
+    sheet.banner()
+
+
+def _number(sheet: Sheet, grounding: Grounding, x: float, y: float, *, placed: bool) -> None:
+    sheet.box((x, y, 32, 24), fill=ACCENT if placed else CARD, edge=ACCENT if placed else EDGE)
+    words = str(grounding.sentence.index + 1)
+    sheet.text(x + 16, y + 17, words, size=13, colour=PAGE if placed else INK, bold=True, align=("center", "baseline"))
+
+
+def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
+    _number(sheet, card.grounding, x, y, placed=True)
+    for number, line in enumerate(card.lines):
+        sheet.text(x + 44, y + 16 + LINE * number, line, size=13)
+    below = y + 16 + LINE * len(card.lines) + 2
+    words, colour = confidence_words(card.grounding)
+    x += 44
+    x += sheet.text(x, below, "Confidence", size=12, colour=QUIET) + 7
+    x += sheet.text(x, below, words, size=12, colour=colour, bold=True) + 18
+    if card.grounding.sentence.assertion == "uncertain":
+        x += sheet.text(x, below, "stated as uncertain", size=12, colour=QUIET) + 18
+    if card.grounding.side_check == "disagrees":
+        sheet.text(x, below, "\N{WARNING SIGN} side check disagrees", size=12, colour=WARNING, bold=True)
+
+
+def _side_by_side(box: Box, peak: Point, pixel_mm: float, corner: tuple[int, int]) -> tuple[Panel, Panel]:
+    axial, coronal = (Plane(view, box, peak[view.across], pixel_mm) for view in (AXIAL, CORONAL))
+    x, y = corner
+    return Panel(axial, x, y), Panel(coronal, x + axial.shape[1] + 8, y)
+
+
+def _card_pictures(sheet: Sheet, volume: Volume, card: _Card, panels: tuple[Panel, Panel]) -> None:
+    window = window_for(card.grounding.sentence)
+    for panel in panels:
+        sheet.picture(panel.x, panel.y, picture(volume, card.heat, panel.plane, window))
+        region_outline(sheet, panel, card.heat, width=1.0)
+        cross_hair(sheet, panel, card.peak)
+        orientation_letters(sheet, panel, size=11)
+
+
+def _list(sheet: Sheet, groundings: Sequence[Grounding], top: int) -> None:
+    sheet.text(MARGIN, top + 24, "Sentences without a place", size=16, bold=True)
+    for row, grounding in enumerate(groundings):
+        y = top + 44 + LIST_ROW * row
+        _number(sheet, grounding, MARGIN, y, placed=False)
+        sheet.text(MARGIN + 46, y + 15, wrapped(grounding.sentence.text, 160, 1)[0], size=14)
+        sheet.text(MARGIN + 46, y + 33, wrapped(reason_words(grounding), 180, 1)[0], size=12, colour=QUIET)
+
+
+def _footer(sheet: Sheet, left_out: int) -> None:
+    words = "axial and coronal plane through the highest point   ·   white outline: region   ·   patient right on image left"
+    if left_out:
+        words = f"{left_out} further sentences are not shown here   ·   {words}"
+    sheet.rule(MARGIN, sheet.height - 44, sheet.width - 2 * MARGIN)
+    sheet.text(MARGIN, sheet.height - 20, words, size=12, colour=QUIET)
