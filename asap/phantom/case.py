@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.phantom.anatomy import generate_anatomy
-from asap.phantom.canvas import Canvas, PlacedFinding
+from asap.phantom.canvas import Canvas, PlacedFinding, bounding_box
 from asap.phantom.findings import choose_concepts, place_findings
 from asap.phantom.labels import LABELS
 from asap.phantom.scanner import random_settings, scan
@@ -66,8 +66,7 @@ def generate_case(
         plain = generate_anatomy(np.random.default_rng(streams[1]), spacing_mm, shape, 1.0).hu
     canvas = Canvas(anatomy)
     findings = place_findings(canvas, np.random.default_rng(streams[2]), concepts, bilateral)
-    if heart_scale != 1.0:
-        findings = tuple(_with_contrast(finding, canvas.hu - plain) for finding in findings)
+    findings = tuple(_with_contrast(finding, canvas.hu, plain) for finding in findings)
     settings = random_settings(np.random.default_rng(streams[3]))
     noise_seed = streams[3].spawn(1)[0]
     volume = scan(canvas.hu, np.random.default_rng(noise_seed), settings, spacing_mm)
@@ -140,7 +139,10 @@ def stored_obliquely(volume: Volume, rng: np.random.Generator) -> Volume:
     return Volume(hu.copy(), stored)
 
 
-def _with_contrast(finding: PlacedFinding, change: NDArray[np.float32]) -> PlacedFinding:
-    if finding.concept != "cardiomegaly":
+def _with_contrast(finding: PlacedFinding, after: NDArray[np.float32], before: NDArray[np.float32]) -> PlacedFinding:
+    """The finding with its change against the body without any finding, whatever was painted there in between."""
+    box = bounding_box(finding.region)
+    if box is None:
         return finding
-    return replace(finding, contrast_hu=float(change[finding.region].mean()))
+    change = (after[box] - before[box])[finding.region[box]]
+    return replace(finding, contrast_hu=float(change.mean()))

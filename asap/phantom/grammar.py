@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
-from asap.phantom.phrases import pool
+from asap.phantom import organ_phrases, phrases
 from asap.report import Side
 
 
@@ -49,8 +51,9 @@ def fits(frame: str, slots: Slots) -> bool:
     return not ("{adj}" in frame and not slots.adjective)
 
 
-def fill(frame: str, slots: Slots, centimetres: bool = False) -> str:
-    """The finished sentence: slots filled, "a" before vowels turned to "an", first letter capital."""
+def fill(rng: np.random.Generator, frame: str, slots: Slots) -> str:
+    """The finished sentence: slots filled, "a" turned to "an" where due, first letter capital; 15 mm and more at times in cm."""
+    centimetres = slots.size_mm is not None and slots.size_mm >= 15 and rng.random() < 0.3
     mm = "" if slots.size_mm is None else length_text(slots.size_mm, centimetres)
     text = frame.format(
         **slots.extra,
@@ -73,13 +76,29 @@ def length_text(size_mm: float, centimetres: bool = False) -> str:
     return f"{size_mm / 10:.1f} cm" if centimetres else f"{max(1, round(size_mm))} mm"
 
 
-def choose(rng: np.random.Generator, frames: Sequence[str], slots: Slots, held_out: bool) -> str | None:
-    """A finished sentence from one fitting frame of the training or the held-out pool; None when no frame fits."""
-    fitting = [frame for frame in pool(tuple(frames), held_out) if fits(frame, slots)]
-    if not fitting:
-        return None
-    centimetres = bool(slots.size_mm is not None and slots.size_mm >= 15 and rng.random() < 0.3)
-    return fill(fitting[int(rng.integers(len(fitting)))], slots, centimetres)
+@cache
+def held_out_frames() -> frozenset[str]:
+    """Frames kept from training: the first fifth, rounded up and by crc32, of every tuple of frames with two or more."""
+    own = [phrasing.own for phrasing in phrases.FINDINGS.values()] + list(organ_phrases.OWN.values())
+    shared = [phrases.ONE, phrases.MANY, phrases.BULK, phrases.UNCERTAIN, phrases.ABSENT, organ_phrases.ANY_ORGAN]
+    plain = [phrases.UNLOCALISABLE, phrases.DISTRACTORS]
+    out: set[str] = set()
+    for frames in own + shared + plain:
+        ordered = sorted(frames, key=lambda frame: zlib.crc32(frame.encode()))
+        out.update(ordered[: -(-len(ordered) // 5)] if len(ordered) > 1 else ())
+    return frozenset(out)
+
+
+def pick(rng: np.random.Generator, frames: Sequence[str], slots: Slots, held_out: bool) -> str | None:
+    """One fitting frame of the training or of the held-out pool; None when no frame fits."""
+    kept = held_out_frames()
+    fitting = [frame for frame in frames if (frame in kept) == held_out and fits(frame, slots)]
+    return fitting[int(rng.integers(len(fitting)))] if fitting else None
+
+
+def names_place(frame: str) -> bool:
+    """Whether a filled frame says where."""
+    return any(slot in frame for slot in ("{in}", "{at}", "{adj}"))
 
 
 def lung_place(rng: np.random.Generator, side: Side | None, lobe: str | None) -> Place:

@@ -47,7 +47,6 @@ NAMES: dict[str, tuple[str, ...]] = {
     "diaphragm": ("diaphragm",),
     "thyroid": ("thyroid", "thyroid gland"),
     "vena_cava": ("superior vena cava", "SVC"),
-    "kidney": ("kidneys", "upper poles of the kidneys"),
 }
 PLURAL = frozenset({"main bronchi", "both main bronchi", "thoracic vertebrae", "trachea and main bronchi"})
 NO_ARTICLE = frozenset({"both lungs", "both main bronchi"})

@@ -4,23 +4,14 @@ Slots: {n} {ns} name of the finding; {size} "9 mm " and {mm} "9 mm"; {mod} adjec
 upper lobe"; {at} "right upper lobe"; {adj} "right upper lobe ". {size}, {mod} and {in} may be empty; a frame with {mm}, {at} or
 {adj} is used only when there is something to fill in. Articles are written "a" and corrected before vowels.
 
-Held-out rule: of every tuple of frames, sorted by the crc32 of the frame's text, the first fifth (rounded up) is held out
-from training. Names of findings are not held out: a model cannot know a word it has never met.
+Held-out rule (`asap.phantom.grammar.held_out_frames`): of every tuple of frames here and in `organ_phrases`, sorted by the crc32
+of the frame's text, the first fifth (rounded up) is kept from training. Names of findings are not held out: a model cannot know
+a word it has never met.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-
-HELD_OUT_SHARE = 0.2
-
-
-def pool(frames: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
-    """The frames for training, or the held-out fifth for scoring; both keep at least one frame where there are two."""
-    ordered = sorted(frames, key=lambda frame: zlib.crc32(frame.encode()))
-    count = -(-len(ordered) // 5)
-    return tuple(ordered[:count]) if held_out else tuple(ordered[count:]) or tuple(ordered)
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ MANY = (
 )
 
 BULK = (
-    "{mod}{n}{in}.",
+    "{size}{mod}{n}{in}.",
     "There is {mod}{n}{in}.",
     "{mod}{n} is seen{in}.",
     "{mod}{n} is observed{in}.",
@@ -91,7 +82,7 @@ BULK = (
     "{mod}{n} is noted{in}.",
     "{adj}{mod}{n}.",
     "In the {at}, {mod}{n} is observed.",
-    "{at}: {mod}{n}.",
+    "{at}: {size}{mod}{n}.",
     "The {at} shows {mod}{n}.",
     "Evidence of {mod}{n}{in}.",
     "Changes consistent with {mod}{n}{in}.",
@@ -139,7 +130,7 @@ FINDINGS: dict[str, Phrasing] = {
     "nodule": Phrasing(
         one=("nodule", "nodule", "pulmonary nodule", "lung nodule", "nodular opacity", "nodular density", "nodular lesion"),
         many=("nodules", "pulmonary nodules", "nodular opacities", "nodular lesions", "lung nodules"),
-        own=("Nodule{in}.", "A focal nodular opacity of {mm} is seen{in}.", "Nodular lesion{in} to be followed up."),
+        own=("A focal nodular opacity of {mm} is seen{in}.", "Nodular lesion{in} to be followed up."),
     ),
     "mass": Phrasing(
         one=("mass", "mass", "mass lesion", "lung mass", "tumour", "tumor", "soft tissue mass", "neoplasm"),
@@ -163,7 +154,7 @@ FINDINGS: dict[str, Phrasing] = {
         ),
         many=("ground-glass opacities", "ground glass opacities", "GGOs", "ground-glass areas", "ground glass densities"),
         bulk=("ground-glass opacity", "ground glass opacification", "ground-glass attenuation", "ground glass density"),
-        own=("Hazy increased attenuation{in}.", "Patch of ground glass{in}.", "Hazy opacity with visible vessels{in}."),
+        own=("Hazy ground-glass change{in}.", "Patch of ground glass{in}.", "Hazy opacity with visible vessels{in}."),
     ),
     "consolidation": Phrasing(
         one=("consolidation", "airspace opacity", "area of consolidation", "consolidative opacity", "airspace consolidation"),
@@ -185,12 +176,12 @@ FINDINGS: dict[str, Phrasing] = {
     "pleural_effusion": Phrasing(
         one=("pleural effusion", "effusion", "pleural fluid collection"),
         many=("pleural effusions", "effusions"),
-        bulk=("pleural effusion", "pleural fluid", "fluid"),
+        bulk=("pleural effusion", "pleural fluid"),
         own=(
             "{adj}{mod}pleural effusion with a thickness of {mm}.",
-            "Free fluid in the {at}.",
+            "Free pleural fluid in the {at}.",
             "Pleural effusion measuring {mm} in its thickest part{in}.",
-            "Fluid layering dependently{in}.",
+            "Pleural fluid layering dependently{in}.",
             "Effusion in the {at}.",
         ),
     ),
@@ -209,13 +200,13 @@ FINDINGS: dict[str, Phrasing] = {
             "Emphysematous changes are observed{in}.",
             "Emphysematous changes{in}.",
             "Emphysematous lung parenchyma{in}.",
-            "Areas of low attenuation without walls{in}, in keeping with emphysema.",
+            "Low-attenuation areas{in}, in keeping with emphysema.",
         ),
     ),
     "bulla": Phrasing(
-        one=("bulla", "air cyst", "bleb", "bullous lesion"),
-        many=("bullae", "air cysts", "blebs"),
-        own=("Bullous change{in}.", "Thin-walled air space{in}."),
+        one=("bulla", "thin-walled bulla", "bleb", "bullous lesion"),
+        many=("bullae", "blebs"),
+        own=("Bullous change{in}.", "Thin-walled bullous air space{in}."),
     ),
     "cavity": Phrasing(
         one=("cavity", "cavitary lesion", "cavitating lesion", "cavitary nodule", "cavitated lesion"),
@@ -358,7 +349,7 @@ FINDINGS: dict[str, Phrasing] = {
 }
 
 DEVICES: dict[str, tuple[str, ...]] = {
-    "central venous catheter": ("central venous catheter", "port catheter", "venous line", "central line", "catheter"),
+    "central venous catheter": ("central venous catheter", "port catheter", "central venous line", "central line", "catheter"),
     "pacemaker": ("pacemaker", "cardiac pacemaker", "pacemaker with leads", "implanted cardiac device"),
     "chest tube": ("chest tube", "chest drain", "thoracic drain", "pleural drainage catheter"),
     "sternal wires": ("row of sternal wires", "set of sternotomy wires", "line of sternal cerclage wires"),

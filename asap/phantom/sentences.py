@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from asap.phantom import organ_phrases, phrases
 from asap.phantom.canvas import PlacedFinding
-from asap.phantom.grammar import Place, Slots, bone_place, choose, lung_place, pleural_place
+from asap.phantom.grammar import Place, Slots, bone_place, fill, lung_place, names_place, pick, pleural_place
 from asap.report import Side
 
 Assertion = Literal["present", "absent", "uncertain", "none"]
@@ -37,6 +38,30 @@ LUNG_CONCEPTS = frozenset(
     }
 )
 PLEURAL_CONCEPTS = frozenset({"pleural_effusion", "pneumothorax", "pleural_thickening", "pleural_plaque"})
+# Denying or inventing the first would be wrong, or a matter of taste, where one of the others is present.
+CONFUSABLE: dict[str, frozenset[str]] = {
+    "nodule": frozenset({"calcified_nodule", "mass", "cavity", "tree_in_bud", "consolidation"}),
+    "calcified_nodule": frozenset({"pleural_plaque"}),
+    "mass": frozenset({"nodule", "mediastinal_mass", "cavity", "consolidation"}),
+    "mediastinal_mass": frozenset({"mass", "lymphadenopathy", "aortic_aneurysm", "hiatal_hernia"}),
+    "lymphadenopathy": frozenset({"mediastinal_mass", "mass"}),
+    "consolidation": frozenset({"atelectasis", "mass"}),
+    "atelectasis": frozenset({"consolidation", "fibrosis", "pleural_effusion"}),
+    "ground_glass": frozenset({"mosaic_attenuation", "consolidation", "fibrosis", "septal_thickening"}),
+    "bulla": frozenset({"emphysema", "cavity", "pneumothorax"}),
+    "emphysema": frozenset({"bulla", "mosaic_attenuation"}),
+    "mosaic_attenuation": frozenset({"emphysema", "ground_glass"}),
+    "cavity": frozenset({"bulla", "mass", "bronchiectasis"}),
+    "fibrosis": frozenset({"septal_thickening", "bronchiectasis", "atelectasis", "ground_glass"}),
+    "septal_thickening": frozenset({"fibrosis", "ground_glass"}),
+    "tree_in_bud": frozenset({"nodule", "bronchiectasis"}),
+    "pleural_thickening": frozenset({"pleural_plaque", "pleural_effusion"}),
+    "pleural_plaque": frozenset({"pleural_thickening"}),
+    "bone_lesion": frozenset({"fracture"}),
+    "fracture": frozenset({"bone_lesion"}),
+}
+# Named with a place of their own, so that a sentence means one of them and not all.
+ONE_BY_ONE = frozenset({"medical_material", "lymphadenopathy", "bone_lesion", "fracture"})
 COMMON_ORGANS = {
     "heart": 3.0,
     "aorta": 3.0,
@@ -94,22 +119,21 @@ def finding_sentence(
     side: Side | None = _common([findings[n].side for n in indices])
     if side is None and {"left", "right"} <= {findings[n].side for n in indices}:
         side = "bilateral"
-    lobe = _common([findings[n].anatomy for n in indices])
-    if side == "bilateral" and first.side != "bilateral":
-        lobe = None
+    lobe = None if side == "bilateral" and first.side != "bilateral" else _common([findings[n].anatomy for n in indices])
     named_side, named_lobe = _named(rng, first.concept, side, lobe, side_only)
-    shown = [n for n in _same(findings, first.concept) if _matches(findings[n], named_side, named_lobe)] or list(indices)
     size = first.size_mm if len(indices) == 1 and not side_only and rng.random() < 0.4 else None
-    if size is not None or first.concept in ("medical_material", "lymphadenopathy", "bone_lesion", "fracture"):
-        shown = list(indices)
+    alone = size is not None or first.concept in ONE_BY_ONE
+    shown = list(indices) if alone else _meant(findings, first.concept, named_side, named_lobe)
     modifiers = () if side_only else tuple(word for word in first.modifiers if rng.random() < 0.6)
-    plural = len(shown) > 1 and (len(indices) > 1 or size is None)
-    slots, frames = _wording(first, rng, side=named_side, lobe=named_lobe, size_mm=size, modifiers=modifiers, plural=plural)
-    text = choose(rng, phrases.UNCERTAIN if uncertain else frames, slots, held_out)
-    if text is None:
-        text = choose(rng, phrases.ONE[:3] + phrases.BULK[:3], slots, held_out=False) or "Abnormal finding."
+    slots, frames = _wording(
+        first, rng, side=named_side, lobe=named_lobe, size_mm=size, modifiers=modifiers, plural=len(shown) > 1
+    )
+    frame = _frame(rng, phrases.UNCERTAIN if uncertain else frames, slots, held_out, must_place=side_only)
+    if not names_place(frame):
+        named_side = named_lobe = None
+        shown = list(indices) if alone else _meant(findings, first.concept, None, None)
     return PhantomSentence(
-        text,
+        fill(rng, frame, slots),
         first.concept,
         "uncertain" if uncertain else "present",
         named_side,
@@ -117,6 +141,16 @@ def finding_sentence(
         union([findings[n].region for n in shown]),
         tuple(shown),
     )
+
+
+def _frame(rng: Generator, frames: tuple[str, ...], slots: Slots, held_out: bool, must_place: bool) -> str:
+    """A frame that fits; from the frames for single findings when none of those wanted does."""
+    for choice in (frames, phrases.ONE + phrases.BULK + phrases.MANY):
+        fitting = tuple(frame for frame in choice if names_place(frame) or not must_place)
+        frame = pick(rng, fitting, slots, held_out)
+        if frame is not None:
+            return frame
+    raise ValueError("no frame fits; every pool needs one that asks for nothing but a name")
 
 
 def _wording(
@@ -201,6 +235,11 @@ def _same(findings: Sequence[PlacedFinding], concept: str) -> list[int]:
     return [n for n, finding in enumerate(findings) if finding.concept == concept]
 
 
+def _meant(findings: Sequence[PlacedFinding], concept: str, side: Side | None, lobe: str | None) -> list[int]:
+    """Every lesion of the concept that agrees with what the text states."""
+    return [n for n in _same(findings, concept) if _matches(findings[n], side, lobe)]
+
+
 def _matches(finding: PlacedFinding, side: Side | None, lobe: str | None) -> bool:
     if side is not None and side != "bilateral" and finding.side not in (side, "bilateral"):
         return False
@@ -225,11 +264,22 @@ def organ_sentence(organ: str, organs: dict[str, Mask], rng: Generator, *, held_
         "s": "" if many else "s",
     }
     own = organ_phrases.OWN.get(organ, ())
-    frames = own if own and rng.random() < 0.55 else organ_phrases.ANY_ORGAN
-    text = choose(rng, frames, Slots(extra=extra), held_out) or f"{name.capitalize()}."
-    side: Side | None = "right" if organ.startswith("right_") else "left" if organ.startswith("left_") else None
+    slots = Slots(extra=extra)
+    frame = pick(rng, own, slots, held_out) if own and rng.random() < 0.55 else None
+    frame = frame or pick(rng, organ_phrases.ANY_ORGAN, slots, held_out) or organ_phrases.ANY_ORGAN[0]
+    text = fill(rng, frame, slots)
     anatomy = organ.removeprefix("right_").removeprefix("left_")
-    return PhantomSentence(text, organ, "none", side, anatomy, organs[organ], (), organ)
+    return PhantomSentence(text, organ, "none", stated_side(text), anatomy, organs[organ], (), organ)
+
+
+def stated_side(text: str) -> Side | None:
+    """The side a text names by a word or by the abbreviation of a lobe; "bilateral" for both."""
+    words = set(re.split(r"[\s.,:-]+", text))
+    lower = {word.lower() for word in words}
+    right, left = bool("right" in lower or words & {"RUL", "RML", "RLL"}), bool("left" in lower or words & {"LUL", "LLL"})
+    if (right and left) or lower & {"both", "bilateral", "bilaterally"}:
+        return "bilateral"
+    return "right" if right else "left" if left else None
 
 
 def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side | None = None) -> PhantomSentence:
@@ -240,14 +290,14 @@ def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side
     if side is not None:
         place = pleural_place(rng, side) if concept in PLEURAL_CONCEPTS else lung_place(rng, side, None)
     slots = Slots(name=str(rng.choice(names)), at=place.at, adjective=place.adjective, inside=place.inside)
-    text = choose(rng, phrases.ABSENT, slots, held_out) or f"No {names[0]}."
-    return PhantomSentence(text, concept, "absent", side if side is not None and side in text.lower() else None, None, None)
+    text = fill(rng, pick(rng, phrases.ABSENT, slots, held_out) or phrases.ABSENT[0], slots)
+    return PhantomSentence(text, concept, "absent", stated_side(text), None, None)
 
 
 def plain_sentence(rng: Generator, *, held_out: bool) -> PhantomSentence:
     """A sentence without any place in the image."""
     frames = phrases.UNLOCALISABLE if rng.random() < 0.7 else phrases.DISTRACTORS
-    return PhantomSentence(choose(rng, frames, Slots(), held_out) or frames[0], "none", "none", None, None, None)
+    return PhantomSentence(pick(rng, frames, Slots(), held_out) or frames[0], "none", "none", None, None, None)
 
 
 def describe(
@@ -274,7 +324,7 @@ def describe(
         if rng.random() < 0.5:
             out.append(finding_sentence(findings, indices[:1], rng, held_out=held_out))
     out.extend(_organ_part(findings, organs, rng, held_out))
-    missing = [concept for concept in phrases.FINDINGS if concept not in concepts and concept != "medical_material"]
+    missing = deniable(set(concepts))
     for concept in rng.choice(missing, size=min(len(missing), int(rng.integers(1, 4))), replace=False):
         paired = concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS and rng.random() < 0.25
         side: Side | None = ("right" if rng.random() < 0.5 else "left") if paired else None
@@ -318,12 +368,18 @@ def _sides_of(finding: PlacedFinding) -> tuple[str, ...]:
     return ("left", "right") if finding.side in ("bilateral", None) else (str(finding.side),)
 
 
+def deniable(present: set[str]) -> list[str]:
+    """Concepts that can be denied without doubt where the concepts of `present` are."""
+    out = [concept for concept in phrases.FINDINGS if concept not in present and concept != "medical_material"]
+    return [concept for concept in out if not present & CONFUSABLE.get(concept, frozenset())]
+
+
 def false_queries(
     findings: Sequence[PlacedFinding], rng: Generator, count: int, *, held_out: bool = False
 ) -> tuple[PhantomSentence, ...]:
     """Sentences that assert what is not there: a finding the case lacks, or one on the side that is free of it; no region."""
     present = {finding.concept for finding in findings}
-    missing = [concept for concept in phrases.FINDINGS if concept not in present and concept != "medical_material"]
+    missing = deniable(present)
     swaps: list[tuple[str, Side]] = []
     for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
         sides = {side for finding in findings if finding.concept == concept for side in _sides_of(finding)}
@@ -349,6 +405,6 @@ def _false_sentence(concept: str, side: Side, rng: Generator, held_out: bool, mu
     invented = PlacedFinding(concept, side if paired else None, anatomy, size, empty, 0.0)
     named = side if paired and (must_name_side or rng.random() < 0.6) else None
     slots, frames = _wording(invented, rng, side=named, lobe=lobe, size_mm=size, modifiers=(), plural=False)
-    frames = tuple(frame for frame in frames if not must_name_side or any(s in frame for s in ("{in}", "{at}", "{adj}")))
-    text = choose(rng, frames, slots, held_out) or choose(rng, phrases.ONE + phrases.BULK, slots, held_out) or "Abnormal finding."
-    return PhantomSentence(text, concept, "present", named, anatomy, None)
+    frame = _frame(rng, frames, slots, held_out, must_place=must_name_side)
+    stated = named if names_place(frame) else None
+    return PhantomSentence(fill(rng, frame, slots), concept, "present", stated, lobe if names_place(frame) else None, None)
