@@ -19,6 +19,7 @@ from asap.volume import Affine, Volume, checked_affine
 
 MAGIC = b"NRRD000"
 _FIRST_PIECE = 4096
+_MAX_LINES = 4096  # 3D Slicer writes some hundreds of key/value lines
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
     "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
@@ -78,6 +79,8 @@ def _split_header(file: Any) -> tuple[bytes, bytes]:
 
 def _parse_fields(raw: bytes) -> dict[str, str]:
     """The `field: value` lines; comments and `key:=value` pairs are passed over. Raises InputError."""
+    if raw.count(b"\n") > _MAX_LINES:
+        raise InputError(_DAMAGED)
     fields: dict[str, str] = {}
     for line in raw.decode("ascii", errors="replace").splitlines()[1:]:
         if not line.strip() or line.startswith("#"):

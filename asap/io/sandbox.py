@@ -10,10 +10,12 @@ import atexit
 import contextlib
 import itertools
 import os
+import secrets
 import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,12 +23,14 @@ import numpy as np
 
 from asap import limits
 from asap.errors import GeometryWarning, InputError, LimitError
-from asap.io import worker
+from asap.io import protocol
 from asap.io.voxels import HuArray
 from asap.volume import Volume
 
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "LC_ALL")
+READER_MODULE = "asap.io.worker"
 _PIPE_BYTES = 2**20
+_MAX_PATH_BYTES = 4096
 _ENDED = "Reading the file took too much time or memory or crashed the reader; it is damaged or hostile."
 _NO_MEMORY = f"Reading the file needs more than {limits.READER_MEMORY_BYTES // 2**30} GiB of memory; crop or resample it first."
 
@@ -34,28 +38,32 @@ _NO_MEMORY = f"Reading the file needs more than {limits.READER_MEMORY_BYTES // 2
 class Sandbox:
     """One reader child, started on first use. Not for use by several threads at once (see `parse_in_child`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = READER_MODULE) -> None:
+        """module: what the child runs; its `asap.io.worker.main` answers the jobs."""
+        self._module = module
         self._child: subprocess.Popen[bytes] | None = None
         self._jobs = 0
+
+    @property
+    def child_id(self) -> int | None:
+        """Process id of the child now kept, if any."""
+        return None if self._child is None else self._child.pid
 
     def parse(self, path: Path) -> Volume:
         """Have the child read `path`. Raises InputError (LimitError) whatever happens to the child."""
         raw = os.fsencode(path.absolute())
-        if len(raw) > 0xFFFF:
+        if len(raw) > _MAX_PATH_BYTES:
             raise InputError("The path is too long.")
         cpu_s = limits.READER_CPU_S + min(_stored_bytes(path), limits.MAX_RAW_BYTES) // limits.READER_BYTES_PER_S
-        child = self._ready_child()
-        clock = threading.Timer(cpu_s * limits.READER_WALL_PER_CPU, child.kill)
+        number = secrets.token_bytes(16)
+        clock = threading.Timer(cpu_s * limits.READER_WALL_PER_CPU, self._kill)
         clock.daemon = True
         clock.start()
-        finished = False
+        usable = False
         try:
-            volume = _exchange(child, worker.JOB.pack(len(raw), cpu_s) + raw)
-            finished = True
-            return volume
-        except _Refusal as refusal:
-            finished = True
-            raise refusal.error from None
+            child = self._started_on(protocol.JOB.pack(number, cpu_s, len(raw)) + raw)
+            answer = _receive_answer(child, number)
+            usable = answer.status != protocol.Status.FAULT
         except MemoryError as error:
             raise LimitError(_NO_MEMORY) from error
         except (OSError, EOFError, ValueError) as error:
@@ -63,8 +71,29 @@ class Sandbox:
         finally:
             clock.cancel()
             self._jobs += 1
-            if not finished or self._jobs >= limits.READER_JOBS_BEFORE_RECYCLING:
+            if not usable or self._jobs >= limits.READER_JOBS_BEFORE_RECYCLING:
                 self.close()
+        return answer.volume_or_refusal()
+
+    def _kill(self) -> None:
+        child = self._child
+        if child is not None:
+            child.kill()
+
+    def _started_on(self, job: bytes) -> subprocess.Popen[bytes]:
+        """A child that has taken up `job`; one that died idle (killed by somebody else) is replaced once."""
+        for _ in range(2):
+            try:
+                if self._child is None:
+                    self._child = _start_child(self._module)
+                if self._child.stdin is not None and self._child.stdout is not None:
+                    self._child.stdin.write(job)
+                    if self._child.stdout.read(1) == protocol.STARTED:
+                        return self._child
+            except OSError:
+                pass
+            self.close()
+        raise InputError("The reader process could not be started.")
 
     def close(self) -> None:
         """End the child, if any."""
@@ -82,20 +111,24 @@ class Sandbox:
         """Drop the child without touching it: after a fork it belongs to the other process."""
         self._child, self._jobs = None, 0
 
-    def _ready_child(self) -> subprocess.Popen[bytes]:
-        if self._child is not None and self._child.poll() is not None:
-            self.close()
-        if self._child is None:
-            self._child = _start_child()
-        return self._child
 
+@dataclass(frozen=True)
+class _Answer:
+    """A received answer: a volume with perhaps a notice about its geometry, or a status and a sentence."""
 
-class _Refusal(Exception):
-    """The child refused the file in good order and can be used again."""
+    status: protocol.Status
+    sentence: str
+    volume: Volume | None
 
-    def __init__(self, error: InputError) -> None:
-        super().__init__()
-        self.error = error
+    def volume_or_refusal(self) -> Volume:
+        if self.volume is None:
+            if self.status == protocol.Status.NO_MEMORY:
+                raise LimitError(_NO_MEMORY)
+            sentence = self.sentence or _ENDED
+            raise LimitError(sentence) if self.status == protocol.Status.TOO_LARGE else InputError(sentence)
+        if self.sentence:
+            warnings.warn(self.sentence, GeometryWarning, stacklevel=5)
+        return self.volume
 
 
 def _stored_bytes(path: Path) -> int:
@@ -109,13 +142,13 @@ def _stored_bytes(path: Path) -> int:
         return 0
 
 
-def _start_child() -> subprocess.Popen[bytes]:
+def _start_child(module: str) -> subprocess.Popen[bytes]:
     """A fresh interpreter without this process's secrets: few variables, no pipes but its own, own session."""
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if Path(entry).is_absolute())
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     child = subprocess.Popen(
-        [sys.executable, "-P", "-B", "-s", "-m", worker.__name__],
+        [sys.executable, "-P", "-B", "-s", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -131,35 +164,33 @@ def _start_child() -> subprocess.Popen[bytes]:
     return child
 
 
-def _exchange(child: subprocess.Popen[bytes], job: bytes) -> Volume:
-    """Send one job, check the answer's head, receive the voxels. Raises _Refusal, EOFError, OSError, ValueError."""
-    if child.stdin is None or child.stdout is None:
+def _receive_answer(child: subprocess.Popen[bytes], number: bytes) -> _Answer:
+    """Receive and check one answer. Raises EOFError, OSError, ValueError (also LimitError) when it is not what was asked for."""
+    if child.stdout is None:
         raise EOFError
-    child.stdin.write(job)
-    head = bytearray(worker.HEAD.size)
-    _receive(child.stdout, memoryview(head))
-    status, code, i, j, k, *rest = worker.HEAD.unpack(head)
+    echoed, state, code, i, j, k, *rest = protocol.HEAD.unpack(_received(child.stdout, protocol.HEAD.size))
     affine, text_bytes, voxel_bytes = rest[:16], rest[16], rest[17]
-    if text_bytes > worker.MAX_SENTENCE_BYTES or code >= len(worker.DTYPES):
+    status = protocol.Status(state)
+    if echoed != number or text_bytes > protocol.MAX_SENTENCE_BYTES or code >= len(protocol.DTYPES):
         raise ValueError
-    text = bytearray(text_bytes)
-    _receive(child.stdout, memoryview(text))
-    sentence = text.decode("utf-8", errors="replace")
-    if status == worker.NO_MEMORY:
-        raise _Refusal(LimitError(_NO_MEMORY))
-    if status != worker.OK:
-        raise _Refusal(LimitError(sentence) if status == worker.TOO_LARGE else InputError(sentence))
-    dtype = worker.DTYPES[code]
+    sentence = _received(child.stdout, text_bytes).decode("utf-8", errors="replace")
+    if status != protocol.Status.OK:
+        return _Answer(status, sentence, None)
+    dtype = protocol.DTYPES[code]
     if limits.check_shape((i, j, k), dtype.itemsize) != voxel_bytes:
         raise ValueError
     hu: HuArray = np.empty(i * j * k, np.int16) if dtype == np.int16 else np.empty(i * j * k, np.float32)
-    _receive(child.stdout, hu.view(np.uint8).data)
-    if sentence:
-        warnings.warn(sentence, GeometryWarning, stacklevel=4)
-    return Volume(hu.reshape((i, j, k), order="F"), np.array(affine).reshape(4, 4))
+    _receive_into(child.stdout, hu.view(np.uint8).data)
+    return _Answer(status, sentence, Volume(hu.reshape((i, j, k), order="F"), np.array(affine).reshape(4, 4)))
 
 
-def _receive(pipe: IO[bytes], target: memoryview) -> None:
+def _received(pipe: IO[bytes], count: int) -> bytes:
+    out = bytearray(count)
+    _receive_into(pipe, memoryview(out))
+    return bytes(out)
+
+
+def _receive_into(pipe: IO[bytes], target: memoryview) -> None:
     done = 0
     while done < len(target):
         got = pipe.readinto(target[done:])  # type: ignore[attr-defined]

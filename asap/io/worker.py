@@ -1,16 +1,15 @@
 """The child process in which files of others are parsed: limits on itself, one job after another, only numbers back.
 
-Started by `asap.io.sandbox`. A job is a path and the seconds granted; the answer is a fixed-size head, a short sentence and,
-if the image could be read, its voxels with the first axis fastest. Nothing is pickled in either direction.
+Started by `asap.io.sandbox`; what both say to each other is in `asap.io.protocol`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import sys
 import warnings
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
@@ -19,27 +18,23 @@ import numpy as np
 from asap import limits
 from asap.errors import GeometryWarning, InputError, LimitError
 from asap.io.detect import parse
+from asap.io.protocol import DTYPES, HEAD, JOB, MAX_SENTENCE_BYTES, STARTED, Status
 from asap.volume import Volume
 
-# status, dtype code, shape (3), affine (16), length of the sentence, number of voxel bytes.
-HEAD = struct.Struct("<BB3q16dHq")
-JOB = struct.Struct("<HI")  # bytes of the path, seconds of processor time granted
-OK, REFUSED, TOO_LARGE, NO_MEMORY = range(4)
-DTYPES = (np.dtype(np.int16), np.dtype(np.float32))
-MAX_SENTENCE_BYTES = 400
+Reader = Callable[[Path], Volume]
 
 
-def answer(path: Path, out: FileIO) -> None:
-    """Parse one path and write the answer. Whatever a parser raises becomes a refusal."""
-    volume, status, sentence = _parsed(path)
+def answer(number: bytes, path: Path, out: FileIO, reader: Reader) -> None:
+    """Parse one path and write the answer to job `number`. Whatever a parser raises becomes a refusal."""
+    volume, status, sentence = _parsed(path, reader)
     text = sentence.encode()[:MAX_SENTENCE_BYTES]
     if volume is None:
-        _write_all(out, memoryview(HEAD.pack(status, 0, 0, 0, 0, *[0.0] * 16, len(text), 0) + text))
-    else:
-        voxels = np.asfortranarray(volume.hu).reshape(-1, order="F")
-        code = DTYPES.index(voxels.dtype)
-        _write_all(out, memoryview(HEAD.pack(OK, code, *volume.shape, *volume.affine.ravel(), len(text), voxels.nbytes) + text))
-        _write_all(out, voxels.view(np.uint8).data)
+        _write_all(out, memoryview(HEAD.pack(number, status, 0, 0, 0, 0, *[0.0] * 16, len(text), 0) + text))
+        return
+    voxels = np.asfortranarray(volume.hu).reshape(-1, order="F")
+    code, affine = DTYPES.index(voxels.dtype), volume.affine.ravel()
+    _write_all(out, memoryview(HEAD.pack(number, status, code, *volume.shape, *affine, len(text), voxels.nbytes) + text))
+    _write_all(out, voxels.view(np.uint8).data)
 
 
 def _write_all(out: FileIO, data: memoryview) -> None:
@@ -48,21 +43,21 @@ def _write_all(out: FileIO, data: memoryview) -> None:
         data = data[out.write(data) or 0 :]
 
 
-def _parsed(path: Path) -> tuple[Volume | None, int, str]:
+def _parsed(path: Path, reader: Reader) -> tuple[Volume | None, Status, str]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            volume = parse(path)
+            volume = reader(path)
     except LimitError as error:
-        return None, TOO_LARGE, str(error)
+        return None, Status.TOO_LARGE, str(error)
     except InputError as error:
-        return None, REFUSED, str(error)
+        return None, Status.REFUSED, str(error)
     except MemoryError:
-        return None, NO_MEMORY, ""
+        return None, Status.NO_MEMORY, ""
     except Exception:  # this is the boundary: an unforeseen fault of a parser is a damaged file to the user
-        return None, REFUSED, "The file is damaged and cannot be read."
+        return None, Status.FAULT, "The file is damaged and cannot be read."
     notices = [str(w.message) for w in caught if issubclass(w.category, GeometryWarning)]
-    return volume, OK, notices[0] if notices else ""
+    return volume, Status.OK, notices[0] if notices else ""
 
 
 def limit_process() -> None:
@@ -106,8 +101,8 @@ def _address_space_bytes() -> int:
         return 0
 
 
-def main() -> None:
-    """Answer jobs until the parent closes the pipe. Standard output and error are shut, so that nothing leaks into logs."""
+def main(reader: Reader = parse) -> None:
+    """Answer jobs with `reader` until the parent closes the pipe. Standard output and error are shut: nothing leaks into logs."""
     jobs = sys.stdin.buffer
     with FileIO(os.dup(sys.stdout.fileno()), "wb") as out:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -115,10 +110,11 @@ def main() -> None:
         os.dup2(nowhere, sys.stderr.fileno())
         limit_process()
         while len(head := jobs.read(JOB.size)) == JOB.size:
-            path_bytes, cpu_s = JOB.unpack(head)
+            number, cpu_s, path_bytes = JOB.unpack(head)
             path = Path(os.fsdecode(jobs.read(path_bytes)))
             allow_cpu_seconds(cpu_s)
-            answer(path, out)
+            out.write(STARTED)
+            answer(number, path, out, reader)
 
 
 if __name__ == "__main__":

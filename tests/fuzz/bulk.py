@@ -1,4 +1,4 @@
-"""Parse many damaged files in this process and print what happened as JSON: `python -m tests.fuzz.bulk FORMAT COUNT SEED FOLDER`."""
+"""Parse many damaged files in this process and report as JSON: `python -m tests.fuzz.bulk FORMAT COUNT SEED FOLDER`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         report["slowest_s"] = max(report["slowest_s"], time.perf_counter() - started)
     report["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(report))
+    sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":
