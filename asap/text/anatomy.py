@@ -26,12 +26,15 @@ _SIDE_INDEX = PatternIndex(
 )  # fmt: skip
 # Organs with a parenchyma of their own: beside one of them "parenchyma" is not the lung's.
 _ORGANS = frozenset({"liver", "spleen", "kidney", "pancreas", "thyroid", "adrenal", "breast"})
+# fmt: off
 _NOT_A_SIDE = PatternIndex((("other", (
-    "left|right atrium|ventricle|atrial|ventricular|main coronary|coronary|aortic arch|lobe of the? liver",
-    "left anterior descending",
-    "right heart", "left heart", "liver left|right lobe", "left|right hepatic lobe", "left facing", "left|right convex*",
-    "left|right sided aortic arch", "left|right portal", "left|right upper quadrant",
-    "both main bronchus|bronchi")),))  # fmt: skip
+    "left|right atrium|ventricle|atrial|ventricular|coronary", "left|right main coronary", "left anterior descending",
+    "left|right heart",
+    "left|right lobe of the? liver", "liver left|right lobe", "left|right hepatic lobe", "left|right facing",
+    "left|right convex*",
+    "left|right sided? aortic arch", "left|right portal", "left|right upper quadrant", "both main bronchus|bronchi",
+    "left|right liver lobe")),))
+# fmt: on
 
 
 @dataclass(frozen=True)

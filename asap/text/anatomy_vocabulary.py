@@ -33,7 +33,8 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "peripheral lung", "mid zone", "middle zone", "pulmonary vascularity|vasculature|vascular", "fissure", "vascularity",
          "centrilobular", "pulmonary nodule|mass", "intrapulmonary", "pleural based")),
     "upper_lobe": AnatomyEntry(
-        ("upper lobe", "superior lobe", "apex", "apical", "apicoposterior", "lung apex", "apicoposterior segment",
+        ("upper lobe", "upper lobectomy", "superior lobe", "apex", "apical", "apicoposterior", "lung apex",
+         "apicoposterior segment",
          "apical segment",
          "biapical", "upper zone", "upper lung zone|field|lung", "upper lung", "upper and middle lobe",
          "upper lobe anterior segment",
@@ -41,10 +42,12 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "upper"),
         "lung", sided=(("rul", "right"), ("lul", "left"))),
     "middle_lobe": AnatomyEntry(
-        ("middle lobe", "middle lobe medial|lateral segment", "mid lobe", "medial segment", "lateral segment"),
+        ("middle lobe", "middle lobectomy", "middle lobe medial|lateral segment", "mid lobe", "medial segment",
+         "lateral segment"),
         "lung", sided=(("rml", "right"), ("right middle lobe", "right"))),
     "lower_lobe": AnatomyEntry(
-        ("lower lobe", "inferior lobe", "base", "basal", "bibasilar", "bibasal", "basilar", "posterobasal", "laterobasal",
+        ("lower lobe", "lower lobectomy", "inferior lobe", "base", "basal", "bibasilar", "bibasal", "basilar", "posterobasal",
+         "laterobasal",
          "mediobasal",
          "anterobasal", "anteromediobasal", "lung base", "basal segment", "lateral|medial|posterior|anterior basal segment?",
          "superior segment", "lower lobe superior segment", "lower zone", "lower lung zone|field", "lower lung", "retrocardiac",
@@ -159,7 +162,7 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "main vascular structure", "mediastinal vessel", "supraaortic branch", "major vascular structure",
          "mediastinal major vascular structure",
          "mediastinal main? vessel", "great vessel", "brachiocephalic artery|trunk", "subclavian artery", "carotid",
-         "arch branch", "vessel"),
+         "arch branch"),
         "mediastinum"),
     "artery": AnatomyEntry(("artery", "arterial", "vascular wall"), None),
     "valve": AnatomyEntry(("valve", "mitral", "tricuspid", "aortic valve", "mitral valve", "annulus", "valvular"), "heart"),

@@ -12,114 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asap.report import Assertion
+from asap.text.cue_words import CUES
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.tokens import Token
 
-_SEEN = (
-    "observed|seen|detected|identified|noted|found|visualized|visualised|demonstrated|present|evident|appreciated|encountered|"
-    "distinguished|shown|revealed|watched|visible|selected|monitored|apparent|recognized|recognised|available|determined|remarkable|"
-    "suspected|definable|discernible|delineated|clarified|followed|defined|existing|exist|existed|indicated|see|noticed|considered"
-)
-_CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("pseudo", (
-        "no ~1 change", "no ~3 change in|of|from|is|was|since|compared", "not ~2 changed", "no difference",
-        "no ~2 difference in|between",
-        "without ~2 change", "no progression|growth", "no ~2 increase|decrease in|of ~2 size|number|extent|dimension|diameter",
-            "pathological ~2 size|dimension|appearance|configuration|diameter",
-        "not only",
-        "not increased|decreased|significantly", "no longer than", "not ~2 reach*",
-        "did|does|do not ~2 show ~2 change", "not ~1 ruled", "no prior|previous|comparison", "not ~2 optimal*",
-        "not ~2 evaluated",
-        "not ~2 characterized|characterised|specific", "not ~2 differentiat*", "without contrast|iv|intravenous", "non contrast",
-        "not necessarily", "no need", "not given|known|applicable|available", "not ~1 calcified|enlarged ~3 node",
-        "not ~2 large|significant|clear|clearly in", "no interval", "not as", "no evidence ~3 change", "no ~2 interval change")),
-    ("absent_before", (
-        "no", "without", "negative for", "absence of", "absent", "free of|from", "rule out|ruled out", "denies",
-        "no evidence ~2 of",
-        "no sign of", "neither", "nor", "lack of", "no longer", "devoid of", "clear of", "resolution of", "exclude", "excluded",
-        "never", "none of", "not have|contain|show|demonstrate|reveal|include|identify", "unremarkable for",
-        "without evidence of",
-        "no definite|definitive|obvious|suspicious|acute", "not a", "not any", "fail* to", "normal without", "no new",
-        "not associated with", "removal of", "interval removal", "free of", "cleared of",
-        "not see", "not consistent with", "not suggest*", "not compatible with")),
-    ("absent_after", (
-        f"not ~3 {_SEEN}", "not ~2 exist*", "absent", "is|are|was|were|has|have been? ~1 resolved", "resolved",
-        "no longer|more ~3 seen|visible|present|identified|evident", "disappeared", "ruled out", "was|were|is|are excluded",
-        "negative",
-        "completely regressed", "total regression", f"cannot|couldn|wasn|isn|weren|aren t? ~2 {_SEEN}", "none",
-        f"could not be {_SEEN}",
-        f"can not be {_SEEN}", f"never {_SEEN}", "completely resolved", "has cleared", "have cleared", "unlikely", "not there",
-        "has|have been removed", "was|were removed", "has|have cleared", "has|have gone", "cleared")),
-    ("uncertain_before", (
-        "possible", "possibly", "may", "might", "suspicious ~3 for|of|in", "suspicion ~2 of|for", "concern* for|of",
-        "suggest* ~1 of?",
-        "cannot|can not|could not exclude", "not exclude", "questionable", "question of", "probable", "probably", "likely",
-        "perhaps",
-        "could be|represent|reflect|indicate", "differential|ddx", "versus", "vs", "rule out", "in favor of", "evaluate for",
-        "to exclude",
-        "worrisome for", "suspected", "equivocal", "can be|represent", "presumably", "presumed", "consider", "thought to",
-        "appears to", "suspect", "in terms of", "impression of", "borderline", "difficult|hard to exclude", "query",
-        "maybe", "potentially", "raise* ~3 of|for", "not ~1 certain", "preliminary diagnosis")),
-    ("uncertain_after", (
-        "cannot|not ~2 excluded", "can not ~2 excluded", "cannot ~2 ruled out", "not ~2 ruled out", "could not ~2 excluded", "?",
-        "is|are|was|were ~1 possible|questionable|suspected|likely|probable|suspicious|uncertain|considered",
-        "in the differential",
-        "not well seen|visualized|visualised|evaluated|delineated|appreciated", "is|are not ~2 certain")),
-    ("stop", (
-        "but", "however", "except", "although", "though", "while", "whereas", "apart from", "other than", "aside from",
-        "nevertheless",
-        "yet", ";", ".", "!", "with the exception of", "there is|are|was|were|has|have", "besides", "in addition", "instead",
-        "otherwise",
-        "in this case", "despite", "nonetheless", ": ", "secondary to", "due to", "because", "as well as a", "only",
-        "and a|an", "and there", "and mild|minimal|small|stable|few", "excluding", "in a patient", "save for", "outside")),
-    ("present_after", (
-        f"is|are|was|were|has|have|been ~2 {_SEEN}", "is|are again|also|still ~1 seen|noted",
-            "is|are stable|unchanged|present|noted",
-        "unchanged", "stable", "persist*", "continue*", "measure*", "remain*")),
-)  # fmt: skip
-_INDEX = PatternIndex(_CUES)
+_INDEX = PatternIndex(CUES)
 _NEGATIONS = frozenset({"not", "no", "never", "nor"})
 _EARLIER = frozenset({"previous", "previously", "prior", "earlier", "former"})
-_NEW_STATEMENT = frozenset(
-    [
-        "there",
-        "a",
-        "an",
-        "mild",
-        "minimal",
-        "small",
-        "few",
-        "some",
-        "several",
-        "multiple",
-        "stable",
-        "bilateral",
-        "moderate",
-        "large",
-        "slight",
-        "diffuse",
-        "scattered",
-        "patchy",
-        "linear",
-        "tortuous",
-        "calcified",
-        "calcific",
-        "unchanged",
-        "with",
-        "degenerative",
-        "heart",
-        "lung",
-        "mediastinum",
-        "trachea",
-        "old",
-        "healed",
-        "chronic",
-        "increased",
-        "subsegmental",
-        "left",
-        "right",
-    ]
-)
+# fmt: off
+_NEW_STATEMENT = frozenset({
+    "there", "a", "an", "mild", "minimal", "small", "few", "some", "several", "multiple", "stable", "bilateral", "moderate",
+    "large",
+    "slight", "diffuse", "scattered", "patchy", "linear", "tortuous", "calcified", "calcific", "unchanged", "with",
+    "degenerative", "heart",
+    "lung", "mediastinum", "trachea", "old", "healed", "chronic", "increased", "subsegmental", "left", "right"})
+# fmt: on
 
 
 @dataclass(frozen=True)

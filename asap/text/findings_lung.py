@@ -40,7 +40,7 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
          "band atelect*", "compressi* atelect*", "passive atelect*", "collaps* lung|lobe"),
         "lung", ctrate="Atelectasis", becomes=(("vertebra", "vertebral_compression"), ("trachea", "airway_obstruction"))),
     "pleural_effusion": FindingEntry(
-        ("pleural effusion", "effusion", "pleural fluid", "hydrothorax", "fluid ~ pleural space|cavity", "hydropneumothorax",
+        ("pleural ~2 effusion", "effusion", "pleural fluid", "hydrothorax", "fluid ~ pleural space|cavity", "hydropneumothorax",
          "fluid ~ hemithorax", "hemithorax fluid", "free fluid ~ pleural", "fissural fluid", "fluid ~ fissure",
          "blunt* ~2 costophrenic", "costophrenic ~6 blunt*", "pleural collection", "hydropnomothorax", "loculated fluid",
          "fluid level"),

@@ -13,39 +13,49 @@ NOTHING_TO_SHOW = "Names nothing that has a place in the image."
 OUTSIDE_CHEST = "Speaks of an organ a chest CT does not show well."
 
 _SECTIONS_WITHOUT_PLACE = frozenset({"technique", "comparison", "clinical_information", "examination", "recommendation"})
+# fmt: off
 _INDEX = PatternIndex((
     ("aside", (
         "recommend*", "is|are advised", "suggested follow", "follow up", "correlat*", "technique", "comparison",
-        "compared ~2 previous|prior",
-        "comparison none", "contrast ~3 administ*", "section thickness", "slice thickness", "axial plane",
-        "clinical information|history|data",
-        "could not ~3 evaluated", "cannot ~3 evaluated|assessed", "not ~2 evaluated", "limited ~2 evaluation|study|examination",
-        "motion artifact", "history of", "images|image were|was", "multiplanar", "reconstruct*", "without contrast",
-        "suboptimal*",
+        "compared ~2 previous|prior", "contrast ~3 administ*", "section thickness", "slice thickness", "axial plane",
+        "clinical information|history|data", "could|can|cannot|not ~3 evaluated|assessed",
+        "limited ~2 evaluation|study|examination",
+        "motion artifact", "images|image were|was", "multiplanar", "reconstruct*", "without contrast", "suboptimal*",
         "image ~2 obtained|acquired|taken", "evaluation ~2 limited", "was|were performed", "examined ~3 window", "dictated",
         "thank you")),
-))  # fmt: skip
+    ("history", ("history of", "known", "clinical history", "patient with", "case of", "operated for", "follow up for",
+     "indication")),
+))
+# fmt: on
 
 
 def localisable(section: str, reading: Reading) -> tuple[bool, str | None]:
     """(whether there is a place to show, reason where there is none) of one sentence."""
-    if section in _SECTIONS_WITHOUT_PLACE:
-        return False, NOTHING_TO_SHOW
     stated = [finding for finding in reading.findings if finding.assertion != "absent"]
-    in_chest = any(ANATOMY[place.anatomy].chest for place in reading.places)
-    aside = bool(_INDEX.find(reading.tokens))
-    denied = any(cue.key.startswith("absent") for cue in reading.cues.matches)
-    names_organ_only = in_chest and not reading.findings and not aside and not denied
-    normal_organ = in_chest and bool(normal_positions(reading.tokens))
-    if aside and not reading.places and all(finding.assertion == "uncertain" for finding in stated):
+    if section in _SECTIONS_WITHOUT_PLACE or _only_tells_of(reading, stated):
         return False, NOTHING_TO_SHOW
-    if any(_has_place(finding) for finding in stated) or normal_organ or names_organ_only:
+    denied = any(cue.key.startswith("absent") for cue in reading.cues.matches)
+    in_chest = any(ANATOMY[place.anatomy].chest for place in reading.places)
+    normal_organ = in_chest and bool(normal_positions(reading.tokens))
+    if any(_has_place(finding) for finding in stated) or normal_organ:
         return True, None
-    if (reading.findings and not stated) or (denied and reading.places and not aside):
+    if not stated and (reading.findings or (denied and reading.places and not _asides(reading))):
         return False, ABSENT
-    if (reading.places or stated) and not in_chest:
-        return False, OUTSIDE_CHEST
-    return False, NOTHING_TO_SHOW
+    if in_chest and not stated and not _asides(reading):
+        return True, None
+    outside = (reading.places and not in_chest) or any(not FINDINGS[finding.concept].chest for finding in stated)
+    return False, OUTSIDE_CHEST if outside else NOTHING_TO_SHOW
+
+
+def _asides(reading: Reading) -> bool:
+    return any(match.key == "aside" for match in _INDEX.find(reading.tokens))
+
+
+def _only_tells_of(reading: Reading, stated: list[Finding]) -> bool:
+    """A history ("History of lung cancer"), or advice about something merely suspected that names no place of its own."""
+    if any(match.key == "history" and match.first <= 1 for match in _INDEX.find(reading.tokens)):
+        return not any(place.anatomy not in {"lung", "breast", "bowel"} for place in reading.places)
+    return not reading.places and _asides(reading) and all(finding.assertion == "uncertain" for finding in stated)
 
 
 def _has_place(finding: Finding) -> bool:

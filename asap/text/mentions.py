@@ -39,16 +39,29 @@ def read_mentions(text: str) -> Reading:
     located = SentencePlaces(tokens, places, sides, matches)
     sized = _attach_sizes(matches, find_sizes(text), tokens)
     normal = normal_positions(tokens)
+    alternatives = _alternatives(matches, tokens)
     findings: list[Finding] = []
     for number, match in enumerate(matches):
         if FINDINGS[match.key].vague and part_of_pseudo_cue(cues, match):
             continue
         vague_and_normal = FINDINGS[match.key].vague and any(0 < place - match.last <= 8 for place in normal)
         assertion: Assertion = "absent" if vague_and_normal else assertion_of(cues, match.first, match.last)
+        if assertion == "present" and number in alternatives:
+            assertion = "uncertain"
         findings.extend(
             Finding(found.concept, assertion, found.anatomy, found.side, sized.get(number)) for found in located.locate(match)
         )
     return Reading(tuple(tokens), places, sides, cues, _without_vague(_merged(findings)))
+
+
+def _alternatives(matches: Sequence[Match], tokens: Sequence[Token]) -> frozenset[int]:
+    """Numbers of the findings offered as one or the other ("atelectasis or pneumonia")."""
+    found: set[int] = set()
+    for n in range(1, len(matches)):
+        between = [token.form for token in tokens[matches[n - 1].last + 1 : matches[n].first]]
+        if "or" in between and len(between) <= 2 and FINDINGS[matches[n - 1].key].anatomy == FINDINGS[matches[n].key].anatomy:
+            found.update((n - 1, n))
+    return frozenset(found)
 
 
 def _attach_sizes(matches: Sequence[Match], sizes: Sequence[Size], tokens: Sequence[Token]) -> dict[int, float]:
@@ -72,11 +85,16 @@ def _without_vague(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Each finding once: said twice with the same assertion and place, it keeps the larger size."""
+    """Each finding once: said twice with the same assertion and place, it keeps the larger size; a doubt beside its own
+    statement ("a lesion, likely a cyst") is left out."""
     merged: dict[tuple[str, str, str | None, str | None], Finding] = {}
     for finding in findings:
         key = (finding.concept, finding.assertion, finding.anatomy, finding.side)
         known = merged.get(key)
         if known is None or (finding.size_mm or 0.0) > (known.size_mm or 0.0):
             merged[key] = finding
-    return tuple(merged.values())
+    return tuple(
+        finding
+        for (concept, assertion, *place), finding in merged.items()
+        if assertion != "uncertain" or (concept, "present", *place) not in merged
+    )

@@ -27,7 +27,7 @@ _INTRODUCTION = frozenset({
 _PENALTY = {",": 4.0, ":": 4.0, "and": 2.0, "with": 2.0, "or": 2.0, "accompanied": 2.0, "(": 3.0, ")": 3.0}
 _MIDLINE = frozenset({"heart", "aorta", "spine", "vertebra", "sternum", "trachea", "esophagus", "mediastinum",
     "pulmonary_artery"})
-_LOOSE = frozenset({"lymph_node", "airway", "aorta", "spine", "pulmonary_artery", "chest_wall"})
+_LOOSE = frozenset({"lymph_node", "airway", "aorta", "spine", "chest_wall"})
 _OWN_SIDE: dict[str, Side] = {"middle_lobe": "right", "lingula": "left"}
 # fmt: on
 
@@ -78,7 +78,7 @@ class SentencePlaces:
                 continue
             side = None if anatomy in _MIDLINE else (phrase.side or self._side_word(match, anatomy))
             found.setdefault(Located(concept, anatomy, side))
-        return list(found)
+        return [one for one in found if len(found) == 1 or one.anatomy != "lymph_node"]
 
     def _distance(self, match: Match, number: int) -> float:
         phrase = self._phrases[number]
@@ -112,7 +112,7 @@ class SentencePlaces:
 
 
 def _fits(concept: str, anatomy: str) -> bool:
-    """Whether a finding can be at a place: anywhere for general words, else at its usual place, a part of it, or a special one."""
+    """Whether a finding can be at a place: anywhere for general words, else at its usual place, a part of it, a special one."""
     entry = FINDINGS[concept]
     chain = ancestors(anatomy)
     if entry.anatomy is None or entry.anatomy in chain or any(place in chain for place, _ in entry.becomes):
