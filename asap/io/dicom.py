@@ -79,7 +79,7 @@ def _is_dicom(path: Path) -> bool:
 def _one_series(files: Sequence[DicomFile]) -> list[CtFrame]:
     """The frames of the only CT series. Raises InputError when there is none, more than one, or another kind of image."""
     frames = [frame for file in files for frame in file.frames]
-    others = any(f.has_pixels and f.sop_class not in CT_CLASSES for f in files)
+    others = any(f.has_pixels and f.sop_class not in {*CT_CLASSES, _DICOMDIR} for f in files)
     if not frames:
         if any(f.is_localizer for f in files):
             raise InputError("The folder holds localizer images only; choose the folder of the CT series.")
