@@ -73,7 +73,8 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "descending aorta",
          "thoraco abdominal aorta", "arcus aorta", "arch of the? aorta", "arcus", "aortic valve level", "supraaortic")),
     "coronary_arteries": AnatomyEntry(
-        ("coronary", "coronary artery", "lad", "left anterior descending", "circumflex", "coronary vessel", "lad artery", "rca",
+        ("coronary", "coronary artery", "lad", "left anterior descending", "circumflex", "coronary vessel",
+         "coronary vascular structure", "lad artery", "rca",
          "left main coronary artery?", "lcx", "coronaries")),
     "pulmonary_artery": AnatomyEntry(
         ("pulmonary artery", "pulmonary arterial", "pulmonary trunk", "pulmonary conus", "pulmonary arterial trunk",

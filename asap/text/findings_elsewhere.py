@@ -67,11 +67,10 @@ OTHER_FINDINGS: dict[str, FindingEntry] = {
     "metastasis": FindingEntry(("metastas*", "metastat*", "carcinomatosis", "metastatic disease|lesion|deposit"), None,
                                becomes=ORGAN_LESIONS),
     "lesion": FindingEntry(
-        ("lesion", "focus", "formation", "hypodense|hyperdense area|focus|lesion", "density area", "focal abnormality",
-         "hypodensity",
-         "hyperdensity", "focal density", "lucency", "soft tissue density", "density", "adenoma", "lipoma", "hamartoma",
-         "radiolucen*"),
-        None, becomes=MASSES, vague=True),
+        ("lesion", "hypodense|hyperdense area|focus|lesion", "focal abnormality", "hypodensity", "hyperdensity",
+         "focal density", "lucency",
+         "soft tissue density", "adenoma", "lipoma", "hamartoma", "radiolucen*"),
+        None, becomes=MASSES),
     "calcification": FindingEntry(
         ("calcif*", "calcific", "calcific focus|area|density|lesion", "plaque", "calcified"), None, becomes=CALCIFICATIONS),
     "subcutaneous_emphysema": FindingEntry(("subcutaneous ~2 emphysema|air|gas", "soft tissue emphysema|gas|air",
@@ -159,7 +158,8 @@ OTHER_FINDINGS: dict[str, FindingEntry] = {
                  ("spleen", "splenomegaly"), ("liver", "hepatomegaly"), ("bowel", "abdominal_abnormality"), ("kidney",
                   "kidney_lesion"))),
     "abnormality": FindingEntry(
-        ("abnormal*", "patholog*", "disease", "process", "pathologic finding", "blunt*", "obscur*", "silhouetting",
+        ("abnormal*", "patholog*", "focus", "formation", "density area", "density", "mass effect", "disease", "process",
+         "pathologic finding", "blunt*", "obscur*", "silhouetting",
          "indistinct*", "prominen*",
          "haziness", "hazy", "haze", "poorly defined", "ill defined", "changes", "injury", "dislocat*", "sublux*", "separation",
          "inflammat*"),

@@ -11,7 +11,7 @@ from asap.text.entries import MASSES, ORGAN_LESIONS, FindingEntry
 # fmt: off
 LUNG_FINDINGS: dict[str, FindingEntry] = {
     "nodule": FindingEntry(
-        ("nodule", "nodular lesion", "nodular density", "nodular opacity", "nodular image", "nodular formation", "micronodule",
+        ("nodule", "nodular ~2 lesion", "nodular density", "nodular opacity", "nodular image", "nodular formation", "micronodule",
          "nodular appearance", "nodularity", "nodular shadow", "intrapulmonary lymph node",
          "intraparenchymal lymph node", "subpleural lymph node", "fissural lymph node", "ggn", "spn", "coin lesion",
          "nodular structure", "ground glass nodule", "pulmonary lesion", "pleural based ~3 nodule"),

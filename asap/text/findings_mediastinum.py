@@ -25,7 +25,8 @@ MEDIASTINAL_FINDINGS: dict[str, FindingEntry] = {
          "dilat* ~2 atrium|ventricle|cardiac|heart",
          "atrium|ventricle|atrial|ventricular ~4 enlarge*|dilat*", "enlarge* ~3 atrium|ventricle|atrial|ventricular|cardiac",
          "cardiomyopath*", "heart|cardiac is|are|appear* larger", "ventricular|atrial|cardiac hypertroph*", "heart is|are large",
-         "cardiothoracic ~3 ratio ~6 heart", "larger ~2 heart", "large heart", "cardiac silhouette ~3 large|prominent",
+         "cardiothoracic ~3 ratio ~6 heart", "larger ~2 heart", "large heart", "heart|cardiac size ~2 large|larger",
+         "cardiac silhouette ~3 large|prominent",
          "cardiothoracic ratio|index ~3 above|exceed*"),
         "heart", ctrate="Cardiomegaly", keeps_place=True),
     "pericardial_effusion": FindingEntry(

@@ -27,7 +27,13 @@ _INTRODUCTION = frozenset({
 _PENALTY = {",": 4.0, ":": 4.0, "and": 2.0, "with": 2.0, "or": 2.0, "accompanied": 2.0, "(": 3.0, ")": 3.0}
 _MIDLINE = frozenset({"heart", "aorta", "spine", "vertebra", "sternum", "trachea", "esophagus", "mediastinum",
     "pulmonary_artery"})
-_LOOSE = frozenset({"lymph_node", "airway", "aorta", "spine", "chest_wall"})
+# Findings that are also at places outside their usual one.
+_NODES = frozenset({"mediastinum", "hilum", "axilla", "neck", "abdomen", "breast", "diaphragm"})
+_ALSO_AT: dict[str, frozenset[str]] = {
+    "lymphadenopathy": _NODES, "lymph_node": _NODES, "calcified_lymph_node": _NODES, "bronchiectasis": frozenset({"lung"}),
+    "peribronchial_thickening": frozenset({"lung"}), "mucus_plugging": frozenset({"lung"}), "bronchiolitis": frozenset({"lung"}),
+    "airway_obstruction": frozenset({"lung", "trachea"}), "arterial_calcification": frozenset({"artery", "great_vessels"}),
+    "degenerative_change": frozenset({"bone"}), "soft_tissue_lesion": frozenset({"axilla", "breast", "abdomen", "neck"})}
 _OWN_SIDE: dict[str, Side] = {"middle_lobe": "right", "lingula": "left"}
 # fmt: on
 
@@ -82,20 +88,27 @@ class SentencePlaces:
 
     def _distance(self, match: Match, number: int) -> float:
         phrase = self._phrases[number]
-        if phrase.first > match.last:
-            return phrase.first - match.last + self._cost[phrase.first] - self._cost[match.last + 1]
         if phrase.last < match.first:
-            return match.first - phrase.last + 0.5 + self._cost[match.first] - self._cost[phrase.last + 1]
-        return 0.0
+            return match.first - phrase.last + 0.5 + self._between(match, phrase)
+        if phrase.first > match.last:
+            return phrase.first - match.last + self._between(match, phrase)
+        return 0.0 if any(phrase.first <= position <= phrase.last for position in match.positions) else 0.5
+
+    def _between(self, match: Match, phrase: Place) -> float:
+        """Penalty of the commas, conjunctions and other findings between a finding and a place."""
+        if phrase.first > match.last:
+            return self._cost[phrase.first] - self._cost[match.last + 1]
+        return max(0.0, self._cost[match.first] - self._cost[phrase.last + 1])
 
     def _deepened(self, match: Match, nearest: int, fitting: Sequence[int]) -> int:
-        """Where the nearest place is a whole ("pulmonary nodule"), the nearest part of it that the clause names."""
+        """Where the nearest place is a whole ("pulmonary nodule"), the nearest part of it that the same statement names."""
         whole = self._phrases[nearest]
         parts = [
             n
             for n in fitting
             if self._phrases[n].anatomy != whole.anatomy
             and whole.anatomy in ancestors(self._phrases[n].anatomy)
+            and self._between(match, self._phrases[n]) < 3.0
             and (whole.side is None or self._phrases[n].side in {None, whole.side} or whole.side == "bilateral")
         ]
         return min(parts, key=lambda n: self._distance(match, n)) if parts else nearest
@@ -117,7 +130,7 @@ def _fits(concept: str, anatomy: str) -> bool:
     chain = ancestors(anatomy)
     if entry.anatomy is None or entry.anatomy in chain or any(place in chain for place, _ in entry.becomes):
         return True
-    return entry.anatomy in _LOOSE or anatomy in ancestors(entry.anatomy)
+    return anatomy in ancestors(entry.anatomy) or not _ALSO_AT.get(concept, frozenset()).isdisjoint(chain)
 
 
 def _special(concept: str, anatomy: str) -> str:
@@ -132,7 +145,8 @@ def _anatomy(concept: str, named: str) -> str:
         return named
     if FINDINGS[concept].keeps_place:
         return usual
-    return named if usual in ancestors(named) or usual in _LOOSE else usual
+    chain = ancestors(named)
+    return named if usual in chain or not _ALSO_AT.get(concept, frozenset()).isdisjoint(chain) else usual
 
 
 def _phrases(tokens: Sequence[Token], places: Sequence[Place]) -> list[Place]:
