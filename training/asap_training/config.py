@@ -14,7 +14,8 @@ class MiniRecipe:
     model: MiniConfig = field(default_factory=MiniConfig)
     steps: int = 4000
     volumes_per_step: int = 2
-    absent_queries: int = 6
+    tellings: int = 2
+    absent_queries: int = 8
     learning_rate: float = 8e-4
     warmup_steps: int = 150
     weight_decay: float = 0.05

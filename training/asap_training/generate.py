@@ -12,7 +12,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from asap.phantom.case import generate_case, save_case
+from asap.phantom.case import generate_case
+from asap.phantom.case_files import save_case
 
 
 def generate_one(out: Path, seed: int) -> bool:

@@ -5,11 +5,12 @@ python -m asap_training.train_mini --cases DIR --out DIR [--minutes M]
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -139,3 +140,17 @@ def update_average(average: dict[str, Tensor], model: AsapMini, recipe: MiniReci
     decay = min(recipe.ema_decay, (1 + step) / (10 + step))
     for name, value in model.state_dict().items():
         average[name].lerp_(value, 1 - decay)
+
+
+def main() -> None:
+    """Parse the arguments and run the recipe, as it is or with another number of steps."""
+    parser = argparse.ArgumentParser(description="Train asap-mini on generated cases.")
+    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=MiniRecipe.steps)
+    arguments = parser.parse_args()
+    train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=arguments.steps))
+
+
+if __name__ == "__main__":
+    main()

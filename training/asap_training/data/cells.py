@@ -14,7 +14,7 @@ def cell_fractions(mask: NDArray[np.bool_], affine: Affine, grid: GridMap, cells
 
     mask: (i, j, k) on any grid with `affine` to RAS+ mm; voxels outside the field of view do not count.
     """
-    index = np.argwhere(mask).astype(np.float64)
+    index = np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=-1).astype(np.float64)
     cell = grid.token_of(apply_affine(affine, index))
     held = cell[((cell >= 0) & (cell < cells)).all(axis=1)]
     counts = np.bincount(np.ravel_multi_index((held[:, 0], held[:, 1], held[:, 2]), cells), minlength=int(np.prod(cells)))

@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from asap.models.mini import MINI_GRID
-from asap.phantom.case import PhantomCase, PhantomSentence, absent_queries, load_case
+from asap.phantom.case import PhantomCase, absent_queries, retold
+from asap.phantom.case_files import load_case
+from asap.phantom.sentences import PhantomSentence
 from asap.preprocess import GridConfig, GridMap, to_network_grid
 from asap.report import Sentence
 from asap.text.read import read_sentence
@@ -58,7 +60,8 @@ class GeneratedCases(Dataset[Sample]):
 def training_sample(case: PhantomCase, recipe: MiniRecipe, rng: np.random.Generator) -> Sample:
     """Augment one case: field of view, zoom, intensities; the twin without lesions now and then, so that absence is seen."""
     use_twin = bool(rng.random() < 0.15)
-    sentences = [*case.sentences, *absent_queries(case, rng, recipe.absent_queries)]
+    told = [sentence for _ in range(recipe.tellings) for sentence in retold(case, rng).sentences]
+    sentences = [*{s.text: s for s in told}.values(), *absent_queries(case, rng, recipe.absent_queries)]
     zoom = 1.0 + (rng.uniform(-MAX_ZOOM, MAX_ZOOM) if rng.random() < 0.5 else 0.0)
     grid_config = replace(MINI_GRID, spacing_mm=tuple(s * zoom for s in MINI_GRID.spacing_mm))
     centre = thorax_centre_ras_mm(case) + rng.uniform(-recipe.jitter_mm, recipe.jitter_mm, 3)
@@ -66,7 +69,11 @@ def training_sample(case: PhantomCase, recipe: MiniRecipe, rng: np.random.Genera
     image, grid = to_network_grid(_augmented(volume, rng), grid_config, centre_ras_mm=centre)
     lesions = {finding.concept for finding in case.findings}
     rows = [row for s in sentences if (row := _query(s, in_image=not (use_twin and s.kind in lesions))) is not None]
-    fractions = [_fraction(phrase, case.volume, grid, grid_config) for phrase, _, _ in rows]
+    shares: dict[tuple[str | None, tuple[int, ...]], NDArray[np.float32]] = {}
+    for phrase, _, _ in rows:
+        if (phrase.organ, phrase.findings) not in shares:
+            shares[phrase.organ, phrase.findings] = _fraction(phrase, case.volume, grid, grid_config)
+    fractions = [shares[phrase.organ, phrase.findings] for phrase, _, _ in rows]
     present = [float(true and fraction.any()) for (_, true, _), fraction in zip(rows, fractions, strict=True)]
     return Sample(
         image[0],
