@@ -133,8 +133,8 @@ def _frames(path: Path, elements: Elements, order: str, syntax: str) -> tuple[Ct
     frames = []
     for number in range(count):
         places = [elements, *_group_items(groups[number : number + 1]), *_group_items(shared[:1])]
-        kind = _first_text(places, RESCALE_TYPE)
-        if kind not in ("", "HU", "US"):
+        kind = _first_text(places, RESCALE_TYPE).lower()
+        if kind not in ("", "us") and not kind.startswith(("hu", "houn")):  # also "Houndsfield Unit", as GE reformats say
             raise InputError("The DICOM series does not store Hounsfield units.")
         frames.append(
             CtFrame(

@@ -30,7 +30,7 @@ def write_nifti(path: Path, array: NDArray[Any], affine: Affine, *, what: str = 
     code = _CODES.get(array.dtype)
     if code is None or array.ndim != 3:
         raise InputError("Only three-dimensional float32, uint8 or int16 images are written.")
-    header = _header_1(array.shape, code, array.dtype.itemsize, checked_affine(affine))
+    header = _header_1(array.shape, code, array.dtype.itemsize, checked_affine(affine, limits.MAX_CELL_MM))
     with atomic_writer(path, what) as file:
         if path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as zipped:
