@@ -10,6 +10,7 @@ MAX_VOXELS = 2**31
 MAX_RAW_BYTES = 4 * 2**30
 MIN_SPACING_MM = 0.1
 MAX_SPACING_MM = 20.0
+MAX_CELL_MM = 100.0  # heatmaps are written on the token grid, which is coarser than any image
 
 MAX_HEADER_BYTES = 1 * 2**20
 MAX_DICOM_FILES = 4 * MAX_SLICES

@@ -111,7 +111,7 @@ class Volume:
         return f"Volume({' x '.join(map(str, self.shape))} voxels, {spacing} mm, {self.hu.dtype})"
 
 
-def checked_affine(affine: NDArray[Any]) -> Affine:
+def checked_affine(affine: NDArray[Any], max_spacing_mm: float = limits.MAX_SPACING_MM) -> Affine:
     """A float64 copy of `affine`, or InputError: 4x4, finite, invertible, orthogonal axes, spacing within limits."""
     out = np.array(affine, dtype=np.float64)
     if out.shape != (4, 4) or not np.isfinite(out).all() or not np.array_equal(out[3], [0, 0, 0, 1]):
@@ -119,8 +119,8 @@ def checked_affine(affine: NDArray[Any]) -> Affine:
     if np.abs(out).max() > 1e6:
         raise InputError("The image's position is implausible (further than a kilometre from its origin).")
     spacing = np.asarray(spacing_of(out))
-    if (spacing < limits.MIN_SPACING_MM).any() or (spacing > limits.MAX_SPACING_MM).any():
-        raise InputError(f"The voxel spacing is not between {limits.MIN_SPACING_MM} and {limits.MAX_SPACING_MM} mm.")
+    if (spacing < limits.MIN_SPACING_MM).any() or (spacing > max_spacing_mm).any():
+        raise InputError(f"The voxel spacing is not between {limits.MIN_SPACING_MM} and {max_spacing_mm:g} mm.")
     directions = out[:3, :3] / spacing
     if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-2:
         raise InputError("The image's axes are sheared; resample it to a rectangular grid first.")

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from asap import limits
 from asap.errors import InputError
 from asap.io.atomic import atomic_writer
 from asap.volume import Affine, checked_affine
