@@ -1,7 +1,7 @@
 """How hard the generated findings are: `python -m asap.phantom.difficulty --count 60` prints one row per concept.
 
 Size is the region's volume and the diameter of the ball of that volume; contrast is the mean of |volume - twin| inside the
-region; noise is the standard deviation of the twin in a shell of 3-9 mm around it, anatomy included; CNR is their ratio.
+region; noise is 1.48 times the median absolute deviation of the twin in a shell of 3-9 mm around it; CNR is their ratio.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def measure(case: PhantomCase, finding: PlacedFinding) -> Measure:
     shell = ndimage.binary_dilation(near, iterations=max(1, round(6 / spacing))) & ~near
     ml = float(region.sum()) * spacing**3 / 1000
     contrast = float(np.abs(after - before)[region].mean())
-    noise = float(before[shell].std()) if shell.any() else float("nan")
+    around = before[shell]
+    noise = float(1.4826 * np.median(np.abs(around - np.median(around)))) if around.size else float("nan")
     return Measure(ml, float(2 * np.cbrt(3 * ml * 1000 / (4 * np.pi))), contrast, noise)
 
 
@@ -53,7 +54,7 @@ def row(concept: str, measures: list[Measure]) -> str:
     mm = np.percentile([m.mm for m in measures], [10, 50, 90])
     contrast = float(np.median([m.contrast_hu for m in measures]))
     noise = float(np.nanmedian([m.noise_hu for m in measures]))
-    cnr = float(np.nanmedian([m.contrast_hu / m.noise_hu for m in measures]))
+    cnr = float(np.nanmedian([m.contrast_hu / max(m.noise_hu, 1.0) for m in measures]))
     volumes, lengths = "/".join(f"{v:.3g}" for v in ml), "/".join(f"{v:.0f}" for v in mm)
     return f"{concept:<24}{len(measures):>5}{volumes:>24}{lengths:>20}{contrast:>13.0f}{noise:>10.0f}{cnr:>7.2f}"
 

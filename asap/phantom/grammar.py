@@ -26,6 +26,7 @@ class Slots:
     adjective: str = ""
     inside: str = ""
     suffix: str = ""
+    countable: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -44,7 +45,7 @@ def fits(frame: str, slots: Slots) -> bool:
         return False
     if "{at}" in frame and not slots.at:
         return False
-    if "{n}" in frame and not slots.name:
+    if ("{n}" in frame or "{an}" in frame) and not slots.name:
         return False
     if "{ns}" in frame and not slots.names:
         return False
@@ -55,6 +56,9 @@ def fill(rng: np.random.Generator, frame: str, slots: Slots) -> str:
     """The finished sentence: slots filled, "a" turned to "an" where due, first letter capital; 15 mm and more at times in cm."""
     centimetres = slots.size_mm is not None and slots.size_mm >= 15 and rng.random() < 0.3
     mm = "" if slots.size_mm is None else length_text(slots.size_mm, centimetres)
+    inside = slots.inside
+    if re.search(r"\{a?ns?\}\{in\}", frame) and rng.random() < 0.2:
+        inside = re.sub(r"^ (in|within) ", " of ", inside)
     text = frame.format(
         **slots.extra,
         n=slots.name,
@@ -62,11 +66,14 @@ def fill(rng: np.random.Generator, frame: str, slots: Slots) -> str:
         size=f"{mm} " if mm else "",
         mm=mm,
         mod=f"{slots.modifier} " if slots.modifier else "",
+        an=f"a {slots.name}" if slots.countable else slots.name,
         at=slots.at,
+        s_at="" if slots.at.endswith("s") else "s",
         adj=f"{slots.adjective} " if slots.adjective else "",
-        **{"in": slots.inside + slots.suffix},
+        **{"in": inside + slots.suffix},
     )
     text = re.sub(r"\s+", " ", text).strip().replace(" .", ".").replace(" ,", ",")
+    text = re.sub(r"\b([Tt])he both\b", lambda match: "Both" if match[1] == "T" else "both", text)
     text = re.sub(r"\b([Aa]) (?=(?:[aeioAEIO]|u(?!ni)|8|11 |18 |NG |ET ))", r"\1n ", text)
     return text[0].upper() + text[1:]
 
@@ -80,7 +87,15 @@ def length_text(size_mm: float, centimetres: bool = False) -> str:
 def held_out_frames() -> frozenset[str]:
     """Frames kept from training: the first fifth, rounded up and by crc32, of every tuple of frames with two or more."""
     own = [phrasing.own for phrasing in phrases.FINDINGS.values()] + list(organ_phrases.OWN.values())
-    shared = [phrases.ONE, phrases.MANY, phrases.BULK, phrases.UNCERTAIN, phrases.ABSENT, organ_phrases.ANY_ORGAN]
+    shared = [
+        phrases.ONE,
+        phrases.MANY,
+        phrases.BULK,
+        phrases.UNCERTAIN,
+        phrases.ABSENT,
+        organ_phrases.ANY_ORGAN,
+        organ_phrases.NEUTRAL,
+    ]
     plain = [phrases.UNLOCALISABLE, phrases.DISTRACTORS]
     out: set[str] = set()
     for frames in own + shared + plain:
@@ -107,17 +122,13 @@ def lung_place(rng: np.random.Generator, side: Side | None, lobe: str | None) ->
         if lobe:
             word = f"both {lobe.replace('_', ' ')}s"
             return Place(word, f"bilateral {lobe.replace('_', ' ')}", f" in {word}")
-        inside = str(rng.choice([" in both lungs", " bilaterally", " in the lungs bilaterally", " of both lungs"]))
+        inside = str(rng.choice([" in both lungs", " bilaterally", " in the lungs bilaterally"]))
         return Place("both lungs", "bilateral", inside)
     if lobe is None:
         if side is None:
             return Place()
         word = str(rng.choice([f"{side} lung", f"{side} lung", f"{side} hemithorax"]))
-        inside = str(
-            rng.choice(
-                [f" in the {word}", f" on the {side}", f" on the {side} side", f" of the {side} lung"], p=[0.6, 0.2, 0.1, 0.1]
-            )
-        )
+        inside = str(rng.choice([f" in the {word}", f" on the {side}", f" on the {side} side"], p=[0.7, 0.2, 0.1]))
         return Place(word, str(rng.choice([f"{side} lung", side, f"{side}-sided"])), inside)
     lobe_word = lobe.replace("_", " ")
     if side is None:
@@ -130,9 +141,7 @@ def lung_place(rng: np.random.Generator, side: Side | None, lobe: str | None) ->
         )
     )
     adjective = short if word == short else str(rng.choice([f"{side} {lobe_word}", f"{side} lung {lobe_word}"], p=[0.8, 0.2]))
-    return Place(
-        word, adjective, str(rng.choice([f" in the {word}", f" of the {word}", f" within the {word}"], p=[0.8, 0.1, 0.1]))
-    )
+    return Place(word, adjective, str(rng.choice([f" in the {word}", f" within the {word}"], p=[0.9, 0.1])))
 
 
 def pleural_place(rng: np.random.Generator, side: Side | None) -> Place:

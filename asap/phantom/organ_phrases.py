@@ -20,6 +20,9 @@ ANY_ORGAN = (
     "Evaluation of {the} is unremarkable.",
 )
 
+# Frames that only name an organ and claim nothing, so they hold with findings too.
+NEUTRAL = ("{name}.", "Appearance of {the}.", "Assessment of {the}.", "View of {the}.", "{the} {is} included in the examination.")
+
 # Organ id -> names; a name that ends in s takes a plural verb (listed in PLURAL otherwise).
 NAMES: dict[str, tuple[str, ...]] = {
     "heart": ("heart", "cardiac silhouette"),

@@ -1,8 +1,9 @@
 """The wording of generated reports: our own sentences in the manner of radiologists, as frames with slots.
 
-Slots: {n} {ns} name of the finding; {size} "9 mm " and {mm} "9 mm"; {mod} adjectives with a trailing space; {in} " in the right
-upper lobe"; {at} "right upper lobe"; {adj} "right upper lobe ". {size}, {mod} and {in} may be empty; a frame with {mm}, {at} or
-{adj} is used only when there is something to fill in. Articles are written "a" and corrected before vowels.
+Slots: {n} {ns} name of the finding, {an} the same with "a" if it can be counted; {size} "9 mm " and {mm} "9 mm"; {mod} adjectives
+with a trailing space; {in} " in the right upper lobe"; {at} "right upper lobe", {s_at} the verb's ending after it; {adj} "right
+upper lobe ". {size}, {mod} and {in} may be empty; a frame with {mm}, {at} or {adj} is used only when there is something to fill
+in. Articles are written "a" and corrected before vowels.
 
 Held-out rule (`asap.phantom.grammar.held_out_frames`): of every tuple of frames here and in `organ_phrases`, sorted by the crc32
 of the frame's text, the first fifth (rounded up) is kept from training. Names of findings are not held out: a model cannot know
@@ -44,14 +45,14 @@ ONE = (
     "In the {at}, a {size}{mod}{n} is observed.",
     "In the {at} there is a {size}{mod}{n}.",
     "{at}: {size}{mod}{n}.",
-    "The {at} contains a {size}{mod}{n}.",
-    "The {at} shows a {size}{mod}{n}.",
+    "The {at} contain{s_at} a {size}{mod}{n}.",
+    "The {at} show{s_at} a {size}{mod}{n}.",
     "Presence of a {size}{mod}{n}{in}.",
     "Note is made of a {size}{mod}{n}{in}.",
     "We see a {size}{mod}{n}{in}.",
     "The images demonstrate a {size}{mod}{n}{in}.",
     "A {size}{mod}{n} attracts attention{in}.",
-    "A {mod}{n} is located{in}, approximately {mm} in size.",
+    "A {mod}{n} is located in the {at}, approximately {mm} in size.",
     "Findings are consistent with a {size}{mod}{n}{in}.",
 )
 
@@ -68,7 +69,7 @@ MANY = (
     "There are {mod}{ns}{in}.",
     "In the {at}, multiple {mod}{ns} are observed.",
     "Scattered {mod}{ns}{in}.",
-    "The {at} show several {mod}{ns}.",
+    "The {at} show{s_at} several {mod}{ns}.",
     "{mod}{ns} up to {mm} in diameter{in}.",
 )
 
@@ -83,7 +84,7 @@ BULK = (
     "{adj}{mod}{n}.",
     "In the {at}, {mod}{n} is observed.",
     "{at}: {size}{mod}{n}.",
-    "The {at} shows {mod}{n}.",
+    "The {at} show{s_at} {mod}{n}.",
     "Evidence of {mod}{n}{in}.",
     "Changes consistent with {mod}{n}{in}.",
     "An area of {mod}{n} is seen{in}.",
@@ -100,12 +101,12 @@ UNCERTAIN = (
     "Probable {n}{in}.",
     "Suspected {n}{in}.",
     "Questionable {n}{in}.",
-    "{n}{in} cannot be excluded.",
-    "Findings may represent {n}{in}.",
+    "{an}{in} cannot be excluded.",
+    "Findings may represent {an}{in}.",
     "Appearances are suspicious for {n}{in}.",
-    "There may be {n}{in}.",
-    "This could represent {n}{in}.",
-    "Suspicion of {n}{in}.",
+    "There may be {an}{in}.",
+    "This could represent {an}{in}.",
+    "Suspicion of {an}{in}.",
 )
 
 ABSENT = (
@@ -115,8 +116,8 @@ ABSENT = (
     "No {n} is seen{in}.",
     "No {n} was detected{in}.",
     "No {n} was observed{in}.",
-    "{n} is not observed{in}.",
-    "{n} was not detected{in}.",
+    "{an} is not observed{in}.",
+    "{an} was not detected{in}.",
     "Negative for {n}.",
     "There is no evidence of {n}{in}.",
     "Absence of {n}{in}.",
@@ -164,7 +165,7 @@ FINDINGS: dict[str, Phrasing] = {
             "Pneumonia{in}.",
             "Pneumonic infiltration is observed{in}.",
             "Lobar pneumonia of the {at}.",
-            "The {at} is consolidated.",
+            "Consolidated lung{in}.",
         ),
     ),
     "atelectasis": Phrasing(
@@ -231,7 +232,7 @@ FINDINGS: dict[str, Phrasing] = {
         own=("Dilated, thick-walled bronchi{in}.", "Bronchiectatic changes are observed{in}.", "Ectatic bronchi are seen{in}."),
     ),
     "mosaic_attenuation": Phrasing(
-        bulk=("mosaic attenuation", "mosaic perfusion", "a mosaic attenuation pattern", "air trapping"),
+        bulk=("mosaic attenuation", "mosaic perfusion", "mosaic attenuation pattern", "air trapping"),
         own=("Patchy lucent areas{in}, suggesting air trapping.", "The density of the lungs is mosaic."),
     ),
     "tree_in_bud": Phrasing(
@@ -364,7 +365,10 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "honeycombing": (" with honeycombing",),
 }
 # Kinds that serve the generator, not the reader.
-SILENT_MODIFIERS = frozenset({"rib", "vertebral", "cyst", "metastasis", *DEVICES})
+SILENT_MODIFIERS = frozenset(
+    {"rib", "vertebral", "cyst", "metastasis", "hilar", "paratracheal", "subcarinal", "prevascular", *DEVICES}
+)
+AMOUNTS = frozenset({"small", "moderate", "large"})  # said instead of a size, not beside it
 
 UNLOCALISABLE = (
     "Comparison: none.",

@@ -115,9 +115,9 @@ def _sheet(canvas: Canvas, rng: Generator, side: Side | None, concept: str, look
 def _dependent_reach(window: Window, rng: Generator, thick: float) -> tuple[Field, Field]:
     """How much of the full thickness fluid reaches: by height above the back (meniscus) and by level above the base."""
     back = window.y_mm - window.y_mm.min()
-    level = np.ptp(window.y_mm) * np.clip(rng.uniform(0.3, 0.5) + thick / 150, 0, 0.85)
+    level = np.ptp(window.y_mm) * np.clip(rng.uniform(0.15, 0.42) + thick / 130, 0, 0.85)
     base = window.z_mm - window.z_mm.min()
-    height = np.ptp(window.z_mm) * np.clip(rng.uniform(0.4, 0.7) + thick / 120, 0, 1.2)
+    height = np.ptp(window.z_mm) * np.clip(rng.uniform(0.2, 0.6) + thick / 90, 0, 1.2)
     forward = np.clip(1 - back / np.float32(level), 0, 1) ** np.float32(0.6)
     upward = np.clip(1 - base / np.float32(height), 0, 1) ** np.float32(0.5)
     return forward.astype(np.float32), upward.astype(np.float32)

@@ -72,6 +72,8 @@ COMMON_ORGANS = {
     "spine": 2.0,
     "liver": 2.0,
 }
+# Their regions never cross a fissure, so that "not in this lobe" is certain.
+LOBAR_CONCEPTS = frozenset({"nodule", "calcified_nodule", "ground_glass", "consolidation", "cavity", "bulla", "bronchiectasis"})
 SIDES: tuple[Side, Side] = ("left", "right")
 LOBES_OF_SIDE = {"right": ("upper_lobe", "middle_lobe", "lower_lobe"), "left": ("upper_lobe", "lower_lobe")}
 
@@ -168,6 +170,8 @@ def _wording(
     place = _place(finding, rng, side, lobe)
     suffix = "".join(str(rng.choice(phrases.MODIFIERS[word])) for word in modifiers if word in phrases.MODIFIERS)
     words = [word for word in modifiers if word not in phrases.MODIFIERS and word not in phrases.SILENT_MODIFIERS]
+    if size_mm is not None:
+        words = [word for word in words if word not in phrases.AMOUNTS]
     one, many, bulk = phrasing.one, phrasing.many, phrasing.bulk
     if finding.concept == "medical_material":
         one, many, bulk = phrases.DEVICES[finding.modifiers[0]], (), ()
@@ -191,6 +195,7 @@ def _wording(
         adjective=place.adjective,
         inside=place.inside,
         suffix=suffix if form != "own" else "",
+        countable=form == "one" or (form == "own" and bool(one)),
     )
     return slots, frames
 
@@ -204,7 +209,7 @@ def _place(finding: PlacedFinding, rng: Generator, side: Side | None, lobe: str 
     if finding.concept in ("bone_lesion", "fracture"):
         return bone_place(side, finding.anatomy)
     if finding.concept == "liver_lesion":
-        return Place("liver", "hepatic", str(rng.choice([" in the liver", " of the liver", " in the hepatic parenchyma"])))
+        return Place("liver", "hepatic", str(rng.choice([" in the liver", " in the hepatic parenchyma"])))
     place = Place()
     if finding.concept == "lymphadenopathy":
         station = finding.modifiers[0] if finding.modifiers else "mediastinal"
@@ -253,8 +258,10 @@ def _common(values: Sequence[Word | None]) -> Word | None:
     return values[0] if len(set(values)) == 1 else None
 
 
-def organ_sentence(organ: str, organs: dict[str, Mask], rng: Generator, *, held_out: bool) -> PhantomSentence:
-    """A sentence that names one organ (a key of `organs`); its region is the whole organ."""
+def organ_sentence(
+    organ: str, organs: dict[str, Mask], rng: Generator, *, held_out: bool, neutral: bool = False
+) -> PhantomSentence:
+    """A sentence that names one organ (a key of `organs`); its region is the whole organ. neutral: it claims nothing."""
     name = str(rng.choice(organ_phrases.NAMES[organ]))
     many = name in organ_phrases.PLURAL or name.endswith(("lungs", "ribs", "arteries", "kidneys", "airways"))
     extra = {
@@ -266,6 +273,8 @@ def organ_sentence(organ: str, organs: dict[str, Mask], rng: Generator, *, held_
     own = organ_phrases.OWN.get(organ, ())
     slots = Slots(extra=extra)
     frame = pick(rng, own, slots, held_out) if own and rng.random() < 0.55 else None
+    if neutral:
+        frame = pick(rng, organ_phrases.NEUTRAL, slots, held_out)
     frame = frame or pick(rng, organ_phrases.ANY_ORGAN, slots, held_out) or organ_phrases.ANY_ORGAN[0]
     text = fill(rng, frame, slots)
     anatomy = organ.removeprefix("right_").removeprefix("left_")
@@ -289,7 +298,8 @@ def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side
     place = Place()
     if side is not None:
         place = pleural_place(rng, side) if concept in PLEURAL_CONCEPTS else lung_place(rng, side, None)
-    slots = Slots(name=str(rng.choice(names)), at=place.at, adjective=place.adjective, inside=place.inside)
+    name = str(rng.choice(names))
+    slots = Slots(name=name, countable=name in phrasing.one, at=place.at, adjective=place.adjective, inside=place.inside)
     text = fill(rng, pick(rng, phrases.ABSENT, slots, held_out) or phrases.ABSENT[0], slots)
     return PhantomSentence(text, concept, "absent", stated_side(text), None, None)
 
@@ -337,7 +347,7 @@ def describe(
 def _organ_part(
     findings: Sequence[PlacedFinding], organs: dict[str, Mask], rng: Generator, held_out: bool
 ) -> list[PhantomSentence]:
-    """Four to seven organs named, none of which has a finding."""
+    """Four to seven organs without a finding, and at times one with a finding, merely named."""
     affected = {finding.anatomy for finding in findings}
     for finding in findings:
         if finding.concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS:
@@ -361,7 +371,12 @@ def _organ_part(
     if not free:
         return []
     chosen = rng.choice(len(free), size=count, replace=False, p=weights / weights.sum())
-    return [organ_sentence(free[int(n)], organs, rng, held_out=held_out) for n in chosen]
+    out = [organ_sentence(free[int(n)], organs, rng, held_out=held_out) for n in chosen]
+    damaged = [organ for organ in organs if organ in organ_phrases.NAMES and organ in affected and organs[organ].any()]
+    if damaged and rng.random() < 0.5:
+        organ = damaged[int(rng.integers(len(damaged)))]
+        out.append(organ_sentence(organ, organs, rng, held_out=held_out, neutral=True))
+    return out
 
 
 def _sides_of(finding: PlacedFinding) -> tuple[str, ...]:
@@ -380,31 +395,43 @@ def false_queries(
     """Sentences that assert what is not there: a finding the case lacks, or one on the side that is free of it; no region."""
     present = {finding.concept for finding in findings}
     missing = deniable(present)
-    swaps: list[tuple[str, Side]] = []
-    for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
-        sides = {side for finding in findings if finding.concept == concept for side in _sides_of(finding)}
-        swaps += [(concept, side) for side in SIDES if side not in sides]
+    swaps = _wrong_places(findings, present)
     out = []
     for _ in range(count):
         if swaps and rng.random() < 0.4:
-            concept, side = swaps[int(rng.integers(len(swaps)))]
+            concept, side, lobe = swaps[int(rng.integers(len(swaps)))]
+            out.append(_false_sentence(concept, side, lobe, rng, held_out))
         else:
-            concept, side = str(rng.choice(missing)), ("right" if rng.random() < 0.5 else "left")
-        out.append(_false_sentence(concept, side, rng, held_out, must_name_side=concept in present))
+            out.append(_false_sentence(str(rng.choice(missing)), None, None, rng, held_out))
     return tuple(out)
 
 
-def _false_sentence(concept: str, side: Side, rng: Generator, held_out: bool, must_name_side: bool) -> PhantomSentence:
-    lobe: str | None = None
-    if concept in LUNG_CONCEPTS and rng.random() < 0.6:
-        lobe = str(rng.choice(LOBES_OF_SIDE[side]))
-    paired = concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS
+def _wrong_places(findings: Sequence[PlacedFinding], present: set[str]) -> list[tuple[str, Side, str | None]]:
+    """(concept, side, lobe or None for the whole lung) where a concept that is present elsewhere is not."""
+    out: list[tuple[str, Side, str | None]] = []
+    for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
+        same = [findings[n] for n in _same(findings, concept)]
+        for side in SIDES:
+            here = [finding for finding in same if finding.side in (side, "bilateral", None)]
+            if not here:
+                out.append((concept, side, None))
+            elif concept in LOBAR_CONCEPTS and all(finding.anatomy for finding in here):
+                taken = {finding.anatomy for finding in here}
+                out.extend((concept, side, lobe) for lobe in LOBES_OF_SIDE[side] if lobe not in taken)
+    return out
+
+
+def _false_sentence(concept: str, side: Side | None, lobe: str | None, rng: Generator, held_out: bool) -> PhantomSentence:
+    """A statement about a place where the concept is not, or without `side` about a concept that is nowhere."""
+    must_place, paired = side is not None, concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS
+    if side is None and paired and rng.random() < 0.6:
+        side = SIDES[int(rng.integers(2))]
+    if lobe is None and concept in LUNG_CONCEPTS and rng.random() < 0.6 and (side is not None or not must_place):
+        lobe = str(rng.choice(LOBES_OF_SIDE[side or "right"]))
     anatomy = {"bone_lesion": "spine", "fracture": "ribs"}.get(concept, lobe)
     size = float(rng.uniform(8, 40)) if rng.random() < 0.3 else None
-    empty = np.zeros((0, 0, 0), dtype=np.bool_)
-    invented = PlacedFinding(concept, side if paired else None, anatomy, size, empty, 0.0)
-    named = side if paired and (must_name_side or rng.random() < 0.6) else None
-    slots, frames = _wording(invented, rng, side=named, lobe=lobe, size_mm=size, modifiers=(), plural=False)
-    frame = _frame(rng, frames, slots, held_out, must_place=must_name_side)
-    stated = named if names_place(frame) else None
-    return PhantomSentence(fill(rng, frame, slots), concept, "present", stated, lobe if names_place(frame) else None, None)
+    invented = PlacedFinding(concept, side, anatomy, size, np.zeros((0, 0, 0), dtype=np.bool_), 0.0)
+    slots, frames = _wording(invented, rng, side=side, lobe=lobe, size_mm=size, modifiers=(), plural=False)
+    frame = _frame(rng, frames, slots, held_out, must_place)
+    stated, stated_lobe = (side, lobe) if names_place(frame) else (None, None)
+    return PhantomSentence(fill(rng, frame, slots), concept, "present", stated, stated_lobe, None)
