@@ -23,6 +23,7 @@ from asap.volume import Affine, Volume, apply_affine, spacing_of
 Mask = NDArray[np.bool_]
 IN_PLANE = np.pad(ndimage.generate_binary_structure(2, 1)[:, :, None], ((0, 0), (0, 0), (1, 1)))
 LungSide = Literal["left", "right"]
+SIDES: tuple[LungSide, LungSide] = ("left", "right")
 
 COARSE_SPACING_MM = 4.5
 KEPT_SPACING_MM = 3.5
@@ -33,6 +34,7 @@ SMALLEST_LUNG_ML = 60.0
 LARGEST_GAS_ML = 1500.0
 SPINE_ABOVE_HU = 45.0
 CLOSING_MM = 8.0
+LOPSIDED = 0.25
 NEAR_LUNG_MM = 25.0
 CLEARLY_NEARER_MM = 8.0
 CLEARLY_LATERAL_MM = 35.0
@@ -54,8 +56,13 @@ class LungMasks:
     midline: float | None
 
     @cached_property
-    def _points_mm(self) -> dict[LungSide, NDArray[np.float64]]:
-        return {side: apply_affine(self.affine, np.argwhere(self.mask(side)).astype(np.float64)) for side in ("left", "right")}
+    def _surface_mm(self) -> dict[LungSide, NDArray[np.float32]]:
+        surfaces: dict[LungSide, NDArray[np.float32]] = {}
+        for side in SIDES:
+            mask = self.mask(side)
+            shell = np.argwhere(mask & ~ndimage.binary_erosion(mask)).astype(np.float64)
+            surfaces[side] = apply_affine(self.affine, shell).astype(np.float32)
+        return surfaces
 
     def mask(self, side: LungSide) -> Mask:
         """The mask of one lung."""
@@ -72,36 +79,45 @@ class LungMasks:
         """
         if self.midline is None:
             return None
-        point = np.asarray(ras_mm, dtype=np.float64)
-        gaps = {
-            side: float(np.linalg.norm(points - point, axis=1).min()) if len(points) else np.inf
-            for side, points in self._points_mm.items()
-        }
+        index = apply_affine(np.linalg.inv(self.affine), np.asarray(ras_mm, dtype=np.float64))
+        gaps = {side: self._gap_mm(side, np.asarray(ras_mm), index) for side in SIDES}
         near: LungSide = "left" if gaps["left"] < gaps["right"] else "right"
         far: LungSide = "right" if near == "left" else "left"
         if gaps[near] <= NEAR_LUNG_MM and gaps[far] - gaps[near] >= CLEARLY_NEARER_MM:
             return near
-        i = float(apply_affine(np.linalg.inv(self.affine), point)[0])
-        lateral_mm = (i - self.midline) * spacing_of(self.affine)[0]
+        lateral_mm = (float(index[0]) - self.midline) * spacing_of(self.affine)[0]
         if abs(lateral_mm) < CLEARLY_LATERAL_MM:
             return None
         return "right" if lateral_mm > 0 else "left"
 
+    def _gap_mm(self, side: LungSide, point: NDArray[np.float64], index: NDArray[np.float64]) -> float:
+        """Distance of a point to one lung: 0 inside it, infinite when it was not found."""
+        mask, cell = self.mask(side), np.rint(index).astype(np.int64)
+        if (cell >= 0).all() and (cell < mask.shape).all() and mask[tuple(cell)]:
+            return 0.0
+        surface = self._surface_mm[side]
+        return float(np.linalg.norm(surface - point, axis=1).min()) if len(surface) else np.inf
+
     def bounding_box_ras(self, side: LungSide) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Lowest and highest RAS+ mm coordinates of one lung's voxel centres, [3] each; None when the lung was not found."""
-        points = self._points_mm[side]
+        points = self._surface_mm[side].astype(np.float64)
         return (points.min(axis=0), points.max(axis=0)) if len(points) else None
 
     @property
     def thorax_centre_ras_mm(self) -> tuple[float, float, float]:
-        """Centre of the box around both lungs in RAS+ mm; without lungs the centre of the body, without a body of the grid."""
-        for mask in (self.left | self.right, self.body):
-            where = np.argwhere(mask)
-            if len(where):
-                break
-        else:
-            where = np.array([[0, 0, 0], np.array(self.body.shape) - 1])
-        r, a, s = apply_affine(self.affine, (where.min(axis=0) + where.max(axis=0)) / 2.0)
+        """Centre of the box around both lungs in RAS+ mm; without lungs the centre of the body, without a body of the grid.
+
+        Where one lung is missing or small (white, collapsed, cut off) the body says where the middle between the sides is.
+        """
+        whole = np.array([[0, 0, 0], np.array(self.body.shape) - 1])
+        body = np.argwhere(self.body) if self.body.any() else whole
+        lungs = np.argwhere(self.left | self.right)
+        box = lungs if len(lungs) else body
+        centre = (box.min(axis=0) + box.max(axis=0)) / 2.0
+        smaller, larger = sorted((int(self.left.sum()), int(self.right.sum())))
+        if smaller < LOPSIDED * larger:
+            centre[0] = (body[:, 0].min() + body[:, 0].max()) / 2.0
+        r, a, s = apply_affine(self.affine, centre)
         return float(r), float(a), float(s)
 
 

@@ -77,6 +77,7 @@ def test_one_lung_alone_keeps_its_side(side):
     assert masks.volume_ml(side) > 1000 and masks.volume_ml(other) == 0
     assert masks.bounding_box_ras(other) is None
     assert masks.side_of(LUNG_CENTRES[other]) == other
+    assert abs(masks.thorax_centre_ras_mm[0]) < 10
 
 
 def test_points_without_a_clear_side_have_none():
