@@ -17,7 +17,7 @@ class BertLayer(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
         super().__init__()
-        self.attn = Attention(width, heads)
+        self.attn = Attention(width, heads, exact=True)
         self.norm1 = nn.LayerNorm(width, eps=1e-12)
         self.mlp = Mlp(width, int(width * mlp_ratio))
         self.norm2 = nn.LayerNorm(width, eps=1e-12)

@@ -17,11 +17,15 @@ from asap.models.positions import sincos_positions
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with one fused query-key-value product."""
+    """Multi-head self-attention with one fused query-key-value product.
 
-    def __init__(self, width: int, heads: int) -> None:
+    exact: scores and their softmax in float32 whatever the dtype of the weights; free for a sentence, dear for a volume.
+    """
+
+    def __init__(self, width: int, heads: int, exact: bool = False) -> None:
         super().__init__()
         self.heads = heads
+        self.exact = exact
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
@@ -29,9 +33,9 @@ class Attention(nn.Module):
         """x_BND -> same shape. attend_B11N: True where a key may be attended to; None attends everywhere."""
         batch, tokens, width = x_BND.shape
         qkv = self.qkv(x_BND).view(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = (qkv.float() if self.exact else qkv).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=attend_B11N)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))  # type: ignore[no-any-return]
+        return self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width).to(qkv.dtype))  # type: ignore[no-any-return]
 
 
 class Mlp(nn.Module):
