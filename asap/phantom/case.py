@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from asap.phantom.anatomy import generate_anatomy
 from asap.phantom.canvas import Canvas, PlacedFinding, bounding_box
+from asap.phantom.false_statements import false_queries
 from asap.phantom.findings import choose_concepts, place_findings
 from asap.phantom.labels import LABELS
 from asap.phantom.scanner import random_settings, scan
-from asap.phantom.sentences import PhantomSentence, describe, false_queries
+from asap.phantom.sentences import PhantomSentence, describe
 from asap.volume import Affine, Volume
 
 # Organ id -> labels it is made of. A lung includes its lesions and pleural fluid.

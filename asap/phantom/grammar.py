@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from asap.phantom import frames as shared_frames
 from asap.phantom import organ_phrases, phrases
 from asap.report import Side
 
@@ -88,15 +89,15 @@ def held_out_frames() -> frozenset[str]:
     """Frames kept from training: the first fifth, rounded up and by crc32, of every tuple of frames with two or more."""
     own = [phrasing.own for phrasing in phrases.FINDINGS.values()] + list(organ_phrases.OWN.values())
     shared = [
-        phrases.ONE,
-        phrases.MANY,
-        phrases.BULK,
-        phrases.UNCERTAIN,
-        phrases.ABSENT,
+        shared_frames.ONE,
+        shared_frames.MANY,
+        shared_frames.BULK,
+        shared_frames.UNCERTAIN,
+        shared_frames.ABSENT,
         organ_phrases.ANY_ORGAN,
         organ_phrases.NEUTRAL,
     ]
-    plain = [phrases.UNLOCALISABLE, phrases.DISTRACTORS]
+    plain = [shared_frames.UNLOCALISABLE, shared_frames.DISTRACTORS]
     out: set[str] = set()
     for frames in own + shared + plain:
         ordered = sorted(frames, key=lambda frame: zlib.crc32(frame.encode()))

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.phantom import frames as shared_frames
 from asap.phantom import organ_phrases, phrases
 from asap.phantom.canvas import PlacedFinding
 from asap.phantom.grammar import Place, Slots, bone_place, fill, lung_place, names_place, pick, pleural_place
@@ -72,9 +73,6 @@ COMMON_ORGANS = {
     "spine": 2.0,
     "liver": 2.0,
 }
-# Their regions never cross a fissure, so that "not in this lobe" is certain.
-LOBAR_CONCEPTS = frozenset({"nodule", "calcified_nodule", "ground_glass", "consolidation", "cavity", "bulla", "bronchiectasis"})
-SIDES: tuple[Side, Side] = ("left", "right")
 LOBES_OF_SIDE = {"right": ("upper_lobe", "middle_lobe", "lower_lobe"), "left": ("upper_lobe", "lower_lobe")}
 
 
@@ -127,10 +125,10 @@ def finding_sentence(
     alone = size is not None or first.concept in ONE_BY_ONE
     shown = list(indices) if alone else _meant(findings, first.concept, named_side, named_lobe)
     modifiers = () if side_only else tuple(word for word in first.modifiers if rng.random() < 0.6)
-    slots, frames = _wording(
+    slots, frames = wording(
         first, rng, side=named_side, lobe=named_lobe, size_mm=size, modifiers=modifiers, plural=len(shown) > 1
     )
-    frame = _frame(rng, phrases.UNCERTAIN if uncertain else frames, slots, held_out, must_place=side_only)
+    frame = fitting_frame(rng, shared_frames.UNCERTAIN if uncertain else frames, slots, held_out, must_place=side_only)
     if not names_place(frame):
         named_side = named_lobe = None
         shown = list(indices) if alone else _meant(findings, first.concept, None, None)
@@ -145,9 +143,9 @@ def finding_sentence(
     )
 
 
-def _frame(rng: Generator, frames: tuple[str, ...], slots: Slots, held_out: bool, must_place: bool) -> str:
+def fitting_frame(rng: Generator, frames: tuple[str, ...], slots: Slots, held_out: bool, must_place: bool) -> str:
     """A frame that fits; from the frames for single findings when none of those wanted does."""
-    for choice in (frames, phrases.ONE + phrases.BULK + phrases.MANY):
+    for choice in (frames, shared_frames.ONE + shared_frames.BULK + shared_frames.MANY):
         fitting = tuple(frame for frame in choice if names_place(frame) or not must_place)
         frame = pick(rng, fitting, slots, held_out)
         if frame is not None:
@@ -155,7 +153,7 @@ def _frame(rng: Generator, frames: tuple[str, ...], slots: Slots, held_out: bool
     raise ValueError("no frame fits; every pool needs one that asks for nothing but a name")
 
 
-def _wording(
+def wording(
     finding: PlacedFinding,
     rng: Generator,
     *,
@@ -177,14 +175,14 @@ def _wording(
         one, many, bulk = phrases.DEVICES[finding.modifiers[0]], (), ()
     choices: list[tuple[str, tuple[str, ...]]] = []
     if plural and many:
-        choices += [("many", phrases.MANY)] * 3
+        choices += [("many", shared_frames.MANY)] * 3
     if not plural and one:
-        choices += [("one", phrases.ONE)] * 3
+        choices += [("one", shared_frames.ONE)] * 3
     if bulk and size_mm is None:
-        choices += [("bulk", phrases.BULK)] * (3 if not one else 1)
+        choices += [("bulk", shared_frames.BULK)] * (3 if not one else 1)
     if phrasing.own and not (plural and many and rng.random() < 0.7):
         choices += [("own", phrasing.own)] * (2 if len(phrasing.own) > 4 else 1)
-    form, frames = choices[int(rng.integers(len(choices)))] if choices else ("one", phrases.ONE)
+    form, frames = choices[int(rng.integers(len(choices)))] if choices else ("one", shared_frames.ONE)
     source = one if form == "one" else bulk if form == "bulk" else one or bulk or many
     slots = Slots(
         name=str(rng.choice(source)) if source and form != "many" else "",
@@ -236,13 +234,14 @@ def _named(rng: Generator, concept: str, side: Side | None, lobe: str | None, si
     return side, lobe
 
 
-def _same(findings: Sequence[PlacedFinding], concept: str) -> list[int]:
+def of_concept(findings: Sequence[PlacedFinding], concept: str) -> list[int]:
+    """Indices of the findings of one concept."""
     return [n for n, finding in enumerate(findings) if finding.concept == concept]
 
 
 def _meant(findings: Sequence[PlacedFinding], concept: str, side: Side | None, lobe: str | None) -> list[int]:
     """Every lesion of the concept that agrees with what the text states."""
-    return [n for n in _same(findings, concept) if _matches(findings[n], side, lobe)]
+    return [n for n in of_concept(findings, concept) if _matches(findings[n], side, lobe)]
 
 
 def _matches(finding: PlacedFinding, side: Side | None, lobe: str | None) -> bool:
@@ -300,13 +299,13 @@ def absence_sentence(concept: str, rng: Generator, *, held_out: bool, side: Side
         place = pleural_place(rng, side) if concept in PLEURAL_CONCEPTS else lung_place(rng, side, None)
     name = str(rng.choice(names))
     slots = Slots(name=name, countable=name in phrasing.one, at=place.at, adjective=place.adjective, inside=place.inside)
-    text = fill(rng, pick(rng, phrases.ABSENT, slots, held_out) or phrases.ABSENT[0], slots)
+    text = fill(rng, pick(rng, shared_frames.ABSENT, slots, held_out) or shared_frames.ABSENT[0], slots)
     return PhantomSentence(text, concept, "absent", stated_side(text), None, None)
 
 
 def plain_sentence(rng: Generator, *, held_out: bool) -> PhantomSentence:
     """A sentence without any place in the image."""
-    frames = phrases.UNLOCALISABLE if rng.random() < 0.7 else phrases.DISTRACTORS
+    frames = shared_frames.UNLOCALISABLE if rng.random() < 0.7 else shared_frames.DISTRACTORS
     return PhantomSentence(pick(rng, frames, Slots(), held_out) or frames[0], "none", "none", None, None, None)
 
 
@@ -323,7 +322,7 @@ def describe(
     concepts = sorted({finding.concept for finding in findings})
     groups = [concepts[int(n)] for n in rng.permutation(len(concepts))]
     for concept in groups:
-        indices = _same(findings, concept)
+        indices = of_concept(findings, concept)
         if concept == bilateral:
             out.extend(finding_sentence(findings, [n], rng, held_out=held_out, side_only=True) for n in indices)
             continue
@@ -387,51 +386,3 @@ def deniable(present: set[str]) -> list[str]:
     """Concepts that can be denied without doubt where the concepts of `present` are."""
     out = [concept for concept in phrases.FINDINGS if concept not in present and concept != "medical_material"]
     return [concept for concept in out if not present & CONFUSABLE.get(concept, frozenset())]
-
-
-def false_queries(
-    findings: Sequence[PlacedFinding], rng: Generator, count: int, *, held_out: bool = False
-) -> tuple[PhantomSentence, ...]:
-    """Sentences that assert what is not there: a finding the case lacks, or one on the side that is free of it; no region."""
-    present = {finding.concept for finding in findings}
-    missing = deniable(present)
-    swaps = _wrong_places(findings, present)
-    out = []
-    for _ in range(count):
-        if swaps and rng.random() < 0.4:
-            concept, side, lobe = swaps[int(rng.integers(len(swaps)))]
-            out.append(_false_sentence(concept, side, lobe, rng, held_out))
-        else:
-            out.append(_false_sentence(str(rng.choice(missing)), None, None, rng, held_out))
-    return tuple(out)
-
-
-def _wrong_places(findings: Sequence[PlacedFinding], present: set[str]) -> list[tuple[str, Side, str | None]]:
-    """(concept, side, lobe or None for the whole lung) where a concept that is present elsewhere is not."""
-    out: list[tuple[str, Side, str | None]] = []
-    for concept in sorted(present & (LUNG_CONCEPTS | PLEURAL_CONCEPTS)):
-        same = [findings[n] for n in _same(findings, concept)]
-        for side in SIDES:
-            here = [finding for finding in same if finding.side in (side, "bilateral", None)]
-            if not here:
-                out.append((concept, side, None))
-            elif concept in LOBAR_CONCEPTS and all(finding.anatomy for finding in here):
-                taken = {finding.anatomy for finding in here}
-                out.extend((concept, side, lobe) for lobe in LOBES_OF_SIDE[side] if lobe not in taken)
-    return out
-
-
-def _false_sentence(concept: str, side: Side | None, lobe: str | None, rng: Generator, held_out: bool) -> PhantomSentence:
-    """A statement about a place where the concept is not, or without `side` about a concept that is nowhere."""
-    must_place, paired = side is not None, concept in LUNG_CONCEPTS | PLEURAL_CONCEPTS
-    if side is None and paired and rng.random() < 0.6:
-        side = SIDES[int(rng.integers(2))]
-    if lobe is None and concept in LUNG_CONCEPTS and rng.random() < 0.6 and (side is not None or not must_place):
-        lobe = str(rng.choice(LOBES_OF_SIDE[side or "right"]))
-    anatomy = {"bone_lesion": "spine", "fracture": "ribs"}.get(concept, lobe)
-    size = float(rng.uniform(8, 40)) if rng.random() < 0.3 else None
-    invented = PlacedFinding(concept, side, anatomy, size, np.zeros((0, 0, 0), dtype=np.bool_), 0.0)
-    slots, frames = _wording(invented, rng, side=side, lobe=lobe, size_mm=size, modifiers=(), plural=False)
-    frame = _frame(rng, frames, slots, held_out, must_place)
-    stated, stated_lobe = (side, lobe) if names_place(frame) else (None, None)
-    return PhantomSentence(fill(rng, frame, slots), concept, "present", stated, stated_lobe, None)
