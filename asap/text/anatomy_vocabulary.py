@@ -36,8 +36,7 @@ ANATOMY: dict[str, AnatomyEntry] = {
         ("upper lobe", "upper lobectomy", "superior lobe", "apex", "apical", "apicoposterior", "lung apex",
          "apicoposterior segment",
          "apical segment",
-         "biapical", "upper zone", "upper lung zone|field|lung", "upper lung", "upper and middle lobe",
-         "upper lobe anterior segment",
+         "biapical", "upper zone", "upper lung zone|field|lung", "upper lung", "upper lobe anterior segment",
          "upper lobe posterior segment", "apices", "suprahilar", "apico posterior", "upper lobe apical|posterior|anterior",
          "upper"),
         "lung", sided=(("rul", "right"), ("lul", "left"))),
@@ -59,17 +58,19 @@ ANATOMY: dict[str, AnatomyEntry] = {
         "upper_lobe", sided=(("left lingula", "left"),)),
     "hilum": AnatomyEntry(("hilum", "hilar", "hila", "hilus", "perihilar lymph", "lung root", "bihilar", "parahilar")),
     "pleura": AnatomyEntry(
-        ("pleura", "pleural", "pleural space|cavity|surface", "hemithorax", "costophrenic", "costophrenic angle|sulcus",
+        ("pleura", "pleural", "chest tube", "thoracostomy", "pleural space|cavity|surface", "hemithorax", "costophrenic",
+         "costophrenic angle|sulcus",
          "pleural fluid",
          "sulcus", "hemithoraces")),
     "heart": AnatomyEntry(
-        ("heart", "cardiac", "atrium", "ventricle", "ventricular", "atrial", "myocardi*", "heart size|contour",
+        ("heart", "cardiac", "pacemaker", "aicd", "icd", "atrium", "ventricle", "ventricular", "atrial", "myocardi*",
+         "heart size|contour",
          "cardiac silhouette|contour",
          "cardiomediastinal", "interventricular", "cardiovascular", "cardiopericardial", "cardiac size", "cardio mediastinal",
          "cardiophrenic")),
     "pericardium": AnatomyEntry(("pericard*", "pericardial space|cavity|area|region"), None),
     "aorta": AnatomyEntry(
-        ("aorta", "aortic", "aortic arch", "thoracic aorta", "aortic root|knob|wall|contour", "ascending aorta",
+        ("aorta", "aortic", "arch", "aortic arch", "thoracic aorta", "aortic root|knob|wall|contour", "ascending aorta",
          "descending aorta",
          "thoraco abdominal aorta", "arcus aorta", "arch of the? aorta", "arcus", "aortic valve level", "supraaortic")),
     "coronary_arteries": AnatomyEntry(
@@ -81,10 +82,12 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "main pulmonary artery",
          "pulmonary vessel", "pulmonary truncus", "lobar artery", "segmental artery"), None),
     "vena_cava": AnatomyEntry(
-        ("vena cava", "superior vena cava", "inferior vena cava", "svc", "ivc", "cavoatrial", "brachiocephalic vein",
+        ("vena cava", "picc", "central venous", "central line", "port catheter", "superior vena cava", "inferior vena cava",
+         "svc", "ivc", "cavoatrial", "brachiocephalic vein",
          "jugular vein",
          "subclavian vein", "azygos vein", "azygos", "innominate vein", "pulmonary vein", "superior cava", "v cava")),
-    "trachea": AnatomyEntry(("trachea", "tracheal", "carina", "tracheal lumen|wall", "intratracheal")),
+    "trachea": AnatomyEntry(("trachea", "tracheal", "tracheostomy", "endotracheal", "ett", "carina", "tracheal lumen|wall",
+    "intratracheal")),
     "main_bronchi": AnatomyEntry(
         ("main bronchus|bronchi", "mainstem bronchus|bronchi", "main stem bronchus|bronchi", "intermediate bronchus",
          "bronchus intermedius",
@@ -94,7 +97,8 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "bronchial lumen",
          "bronchovascular", "peribronchial", "bronchial wall", "bronchial structure", "segmental bronchus|bronchi",
          "lobar bronchus|bronchi")),
-    "esophagus": AnatomyEntry(("esophag*", "esophagogastric junction", "gastroesophageal junction", "hiatus", "hiatal")),
+    "esophagus": AnatomyEntry(("esophag*", "nasogastric", "ng tube", "feeding tube", "enteric tube","esophagogastric junction",
+    "gastroesophageal junction", "hiatus", "hiatal")),
     "mediastinum": AnatomyEntry(
         ("mediastin*", "paratracheal", "prevascular", "pretracheal", "subcarinal", "aortopulmonary", "aorticopulmonary",
          "paraaortic",
@@ -113,7 +117,7 @@ ANATOMY: dict[str, AnatomyEntry] = {
          "th1|th2|th3|th4|th5|th6|th7|th8|th9|th10|th11|th12|d5|d6|d7|d8|d9|d10|d11|d12", "vertebral corpus", "corpus height",
          "neural foramen", "facet", "lamina", "spinous process", "pedicle"), "spine"),
     "rib": AnatomyEntry(("rib", "costal", "costochondral", "costa", "rib cage", "costovertebral"), "bone"),
-    "sternum": AnatomyEntry(("sternum", "sternal", "manubrium", "xiphoid", "sternoclavicular"), "bone"),
+    "sternum": AnatomyEntry(("sternum", "sternal", "sternotomy", "manubrium", "xiphoid", "sternoclavicular"), "bone"),
     "clavicle": AnatomyEntry(("clavicle", "clavicular", "acromioclavicular"), "bone"),
     "scapula": AnatomyEntry(("scapula", "scapular", "glenoid", "acromion", "glenohumeral"), "bone"),
     "bone": AnatomyEntry(

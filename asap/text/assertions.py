@@ -67,6 +67,8 @@ def assertion_of(cues: Cues, first: int, last: int) -> Assertion:
     """Assertion of what is said by tokens first..last; a negation inside ("heart is not enlarged") makes it absent."""
     if any(token.form in _NEGATIONS for token in cues.tokens[first + 1 : last]):
         return "absent"
+    if any(token.form == "not" for token in cues.tokens[max(0, first - 2) : first]) and not _in_pseudo_cue(cues, first):
+        return "absent"
     before = _reaching_forward(cues, first)
     after = _reaching_backward(cues, last)
     if "uncertain_after" in after:
@@ -76,6 +78,10 @@ def assertion_of(cues: Cues, first: int, last: int) -> Assertion:
     if "uncertain_before" in before:
         return "uncertain"
     return "present"
+
+
+def _in_pseudo_cue(cues: Cues, first: int) -> bool:
+    return any(cue.key in {"pseudo", "uncertain_after"} and first - 2 <= cue.last <= first for cue in cues.matches)
 
 
 def _reaching_forward(cues: Cues, first: int) -> set[str]:

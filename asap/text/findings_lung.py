@@ -129,7 +129,7 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
          "hypoinflat*", "underinflat*", "hypoventilat*", "hypoaerat*", "shallow inspiration", "poor inspir*",
          "decrease* ~2 aeration",
          "low lung", "small lung volume", "suboptimal inspir*", "reduced volume", "crowding", "aeration ~4 decrease*|loss",
-         "loss of aeration", "expiratory", "hypoexpan*", "under expanded|inflated|aerated", "underexpan*",
+         "loss of aeration", "hypoexpan*", "under expanded|inflated|aerated", "underexpan*",
          "lack of inspiration", "poorly expanded", "diminished ~2 volume"),
         "lung"),
     "hemothorax": FindingEntry(("hemothora*", "hematothora*"), "pleura", keeps_place=True),

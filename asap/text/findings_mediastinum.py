@@ -11,8 +11,9 @@ from asap.text.entries import FindingEntry
 # fmt: off
 MEDIASTINAL_FINDINGS: dict[str, FindingEntry] = {
     "lymphadenopathy": FindingEntry(
-        ("lymphadenopath*", "lap", "adenopath*", "enlarge* lymph node", "lymph node enlarge*", "lymphadenomegal*", "adenomegal*",
-         "pathological lymph node", "enlarged ~3 lymph node", "conglomerate* lymph node", "lymph node ~2 pathological ~2 size",
+        ("lymphadenopath*", "lap", "adenopath*", "enlarge* lymph node", "lymph node ~3 enlarge*", "lymphadenomegal*",
+         "adenomegal*",
+         "pathological lymph node", "enlarged ~7 lymph node", "conglomerate* lymph node", "lymph node ~2 pathological ~2 size",
          "bulky lymph node", "metastatic lymph node", "pathologically enlarged node", "nodal disease|metastasis|mass",
          "lymphatic enlarge*", "enlarged node", "prominent lymph node"),
         "lymph_node", ctrate="Lymphadenopathy"),

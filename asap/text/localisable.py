@@ -24,7 +24,7 @@ _INDEX = PatternIndex((
         "image ~2 obtained|acquired|taken", "evaluation ~2 limited", "was|were performed", "examined ~3 window", "dictated",
         "thank you")),
     ("history", ("history of", "known", "clinical history", "patient with", "case of", "operated for", "follow up for",
-     "indication")),
+     "indication", "rule out", "evaluate for")),
 ))
 # fmt: on
 

@@ -25,8 +25,7 @@ _INTRODUCTION = frozenset({
     "middle",
     "segment", "also"})
 _PENALTY = {",": 4.0, ":": 4.0, "and": 2.0, "with": 2.0, "or": 2.0, "accompanied": 2.0, "(": 3.0, ")": 3.0}
-_MIDLINE = frozenset({"heart", "aorta", "spine", "vertebra", "sternum", "trachea", "esophagus", "mediastinum",
-    "pulmonary_artery"})
+_MIDLINE = frozenset({"heart", "aorta", "spine", "vertebra", "sternum", "trachea", "esophagus", "mediastinum"})
 # Findings that are also at places outside their usual one.
 _NODES = frozenset({"mediastinum", "hilum", "axilla", "neck", "abdomen", "breast", "diaphragm"})
 _ALSO_AT: dict[str, frozenset[str]] = {
@@ -108,7 +107,7 @@ class SentencePlaces:
             for n in fitting
             if self._phrases[n].anatomy != whole.anatomy
             and whole.anatomy in ancestors(self._phrases[n].anatomy)
-            and self._between(match, self._phrases[n]) < 3.0
+            and self._between(match, self._phrases[n]) < 5.0
             and (whole.side is None or self._phrases[n].side in {None, whole.side} or whole.side == "bilateral")
         ]
         return min(parts, key=lambda n: self._distance(match, n)) if parts else nearest

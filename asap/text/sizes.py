@@ -14,10 +14,14 @@ _SIZE = re.compile(
     re.I,
 )
 _ONE_EXTENT = re.compile(rf"({_NUMBER})\s?(mm|cm)?", re.I)
-# A former size ("previously 12 mm", "from 12 mm to 15 mm") and the thickness of a slice are not sizes of the finding.
+# A former size ("previously 12 mm"), the thickness of a slice and a distance ("3 cm above the carina") are not sizes of a finding.
 _FORMER = re.compile(
-    r"(?:previous(?:ly)?|prior|former(?:ly)?|earlier|initial(?:ly)?|was|from|slice|section|collimation|interval)\W+(?:\w+\W+){0,3}$",
+    r"(?:previous(?:ly)?|prior|former(?:ly)?|earlier|initial(?:ly)?|was|slice|section|collimation|interval)\W+(?:\w+\W+){0,3}$",
     re.I,
+)
+_FROM = re.compile(r"\bfrom\W+(?:\w+\W+){0,2}$", re.I)
+_DISTANCE = re.compile(
+    r"\W{0,3}(?:above|below|beyond|away|from|distal|proximal|cranial|caudal|inferior to|superior to|slice)\b", re.I
 )
 _LARGEST_MM = 600.0
 
@@ -32,13 +36,18 @@ class Size:
 
 
 def find_sizes(text: str) -> tuple[Size, ...]:
-    """Sizes in reading order; former sizes, slice thicknesses and impossible values are left out."""
+    """Sizes in reading order; former sizes, distances, slice thicknesses and impossible values are left out."""
     sizes: list[Size] = []
     for match in _SIZE.finditer(text):
-        largest = max(
+        before = max(0, match.start() - 40)
+        if _FORMER.search(text, before, match.start()) or _DISTANCE.match(text, match.end()):
+            continue
+        extents = [
             float(number.replace(",", ".")) * (10.0 if (unit or match["unit"]).lower().startswith("c") else 1.0)
             for number, unit in _ONE_EXTENT.findall(match["numbers"])
-        )
-        if 0.0 < largest <= _LARGEST_MM and not _FORMER.search(text, max(0, match.start() - 40), match.start()):
-            sizes.append(Size(largest, match.start(), match.end()))
+        ]
+        if _FROM.search(text, before, match.start()):
+            extents = extents[1:]  # "from 12 mm to 8 mm" is 8 mm now; "from 12 mm" alone says nothing of today
+        if extents and 0.0 < max(extents) <= _LARGEST_MM:
+            sizes.append(Size(max(extents), match.start(), match.end()))
     return tuple(sizes)
