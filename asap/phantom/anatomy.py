@@ -7,13 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.phantom import lungs, organs, skeleton
+from asap.phantom import lungs, neck_and_airways, skeleton
+from asap.phantom.abdomen import paint_abdomen
+from asap.phantom.great_vessels import paint_great_vessels
+from asap.phantom.heart import paint_heart
 from asap.phantom.labels import LABELS
+from asap.phantom.lung_trees import paint_trees
+from asap.phantom.scene import Scene, draw_scene
 from asap.phantom.solids import WHOLE, Floats, Frame, Painting, smooth_noise
-from asap.phantom.torso import Arm, Habitus, Torso, build_torso, draw_arms, draw_habitus, merge_arms
+from asap.phantom.torso import Arm, Habitus, build_torso, draw_arms, draw_habitus, merge_arms
 from asap.volume import Affine
 
 __all__ = ["LABELS", "Anatomy", "generate_anatomy"]
+
+BREASTS = ((-999.0, 15.0, -95.0), (999.0, 999.0, 10.0))  # corners of the part of the body that holds them, mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,31 +54,25 @@ def generate_anatomy(
     frame = _place(rng, body, spacing_mm, shape)
     torso = build_torso(rng, frame, body)
     canvas = Painting(frame, np.full(shape, -1000, np.float32), np.zeros(shape, np.uint8))
+    scene = draw_scene(rng, canvas, body, torso)
     arms = draw_arms(rng, body)
-    pleura, below, diaphragm = _paint_walls(rng, canvas, torso, body, arms)
-    spine = skeleton.draw_spine(rng, frame, torso, body)
-    plan = organs.draw_heart(rng, body)
-    blood = organs.draw_blood(rng, body)
-    middle = organs.Mediastinum(frame, float(rng.uniform(0.5, 2.5)) + 0.1 * max(0.0, body.fat - 10))
-    stomach = organs.paint_abdomen(rng, canvas, below, spine, body, blood)
-    canvas.paint(WHOLE, np.asarray(np.abs(below + 1.0) - 1.2, np.float32), 45.0, LABELS["diaphragm"])
-    bodies = skeleton.paint_spine(rng, canvas, spine)
-    box = frame.box(
-        (-62.0, float(spine.y_K.min()) - 85, float(frame.z_K[0]) - 1),
-        (62.0, float(spine.y_K.max()) + 24, float(frame.z_K[-1]) + 1),
-    )
-    middle.include(box, bodies, 4.0)
-    organs.paint_oesophagus(rng, canvas, spine, middle, stomach)
-    organs.paint_heart(rng, canvas, plan, blood, middle)
-    organs.paint_great_vessels(rng, canvas, spine, body, plan, blood, middle)
-    airway = organs.draw_airway(rng, frame, spine, body, plan)
-    organs.paint_airway(canvas, airway, middle)
-    organs.paint_thyroid(rng, canvas, airway, blood)
-    distance = lungs.paint_lungs(rng, canvas, torso, body, pleura, diaphragm, middle, spine.y_K)
-    skeleton.paint_girdle(rng, canvas, torso, body, arms)
-    skeleton.paint_sternum(rng, canvas, torso, body)
-    skeleton.paint_ribs(rng, canvas, torso, body, spine)
-    lungs.paint_trees(rng, canvas, distance, airway, blood)
+    pleura = _paint_walls(scene, arms)
+    diaphragm = lungs.diaphragm_height(rng, frame, torso, body)
+    below = np.maximum((frame.z_K - diaphragm[:, :, None]) * np.float32(0.75), pleura)
+    canvas.labels_IJK[below < 0] = LABELS["fat"]
+    stomach = paint_abdomen(scene, below)
+    canvas.paint(WHOLE, np.abs(below + np.float32(1.0)) - np.float32(1.2), 45.0, LABELS["diaphragm"])
+    skeleton.paint_spine(scene)
+    neck_and_airways.paint_oesophagus(scene, stomach)
+    paint_heart(scene)
+    paint_great_vessels(scene)
+    neck_and_airways.paint_airway(scene)
+    neck_and_airways.paint_thyroid(scene)
+    distance = lungs.paint_lungs(scene, pleura, diaphragm)
+    skeleton.paint_girdle(scene, arms)
+    skeleton.paint_sternum(scene)
+    skeleton.paint_ribs(scene)
+    paint_trees(scene, distance)
     depth = lungs.pleural_depth(canvas.labels_IJK, spacing_mm)
     return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, _affine(rng, frame), body.contrast_hu)
 
@@ -87,37 +88,32 @@ def _place(rng: np.random.Generator, body: Habitus, spacing_mm: float, shape: tu
     return Frame(axes[0], axes[1], axes[2], float(spacing_mm), smooth_noise(rng, shape, knots))
 
 
-def _paint_walls(
-    rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, arms: tuple[Arm, Arm]
-) -> tuple[Floats, Floats, Floats]:
-    """Fat, muscle and the inside of the trunk; distances to the pleural space and to the space under the diaphragm."""
-    frame = canvas.frame
+def _paint_walls(scene: Scene, arms: tuple[Arm, Arm]) -> Floats:
+    """Fat, muscle with its fat planes and the fat inside the trunk; return the distance to the pleural space."""
+    frame, body, torso, canvas = scene.frame, scene.body, scene.torso, scene.canvas
     skin, muscle, pleura = (torso.distance(table) for table in (torso.skin_AK, torso.muscle_AK, torso.pleura_AK))
     merge_arms(frame, arms, body, skin, muscle)
-    planes = smooth_noise(rng, frame.shape, tuple(int(max(4, n * frame.spacing_mm / 24)) for n in frame.shape))
+    planes = smooth_noise(scene.rng, frame.shape, tuple(int(max(4, n * frame.spacing_mm / 24)) for n in frame.shape))
     fat = np.float32(-102) + 6 * planes
     fat += np.clip(1.3 - np.abs(skin + 1.2) * np.float32(0.5), 0, 0.7) * 110
     if body.female:
-        _add_glands(rng, canvas, fat, skin, muscle, planes)
+        _add_glands(scene, fat, np.minimum(-skin - 5, muscle - 3), planes)
     canvas.paint(WHOLE, skin, fat, LABELS["fat"])
+    if body.female:
+        box = frame.box(BREASTS[0], BREASTS[1])
+        canvas.labels_IJK[box][(muscle[box] > 0) & (skin[box] < 0)] = LABELS["breast"]
     lean = np.float32(54) - np.clip(1 - np.abs(planes) * np.float32(1 / 0.24), 0, 1) * np.float32(60 + 2.0 * body.fat)
     canvas.paint(WHOLE, muscle, lean, LABELS["muscle"])
     canvas.paint(WHOLE, pleura, -92.0, LABELS["mediastinum"])
-    diaphragm = lungs.diaphragm_height(rng, frame, torso, body)
-    below = np.maximum((frame.z_K[None, None, :] - diaphragm[:, :, None]) * np.float32(0.75), pleura)
-    canvas.labels_IJK[below < 0] = LABELS["fat"]
-    return pleura, np.asarray(below, np.float32), diaphragm
+    return pleura
 
 
-def _add_glands(rng: np.random.Generator, canvas: Painting, fat: Floats, skin: Floats, muscle: Floats, planes: Floats) -> None:
-    """Glandular tissue between skin and pectoral muscle, as HU added to the fat."""
-    frame = canvas.frame
-    box = frame.box((-999, 15, -95), (999, 999, 10))
-    inside = np.minimum(-skin[box] - 5, muscle[box] - 3)
-    dense = np.clip(planes[box] * 0.9 + float(rng.uniform(-1.0, 0.5)), 0, 1) * np.clip(inside / 8, 0, 1)
+def _add_glands(scene: Scene, fat: Floats, inside_mm: Floats, planes: Floats) -> None:
+    """Glandular tissue as HU added to the fat, `inside_mm` deep between skin and pectoral muscle."""
+    box = scene.frame.box(BREASTS[0], BREASTS[1])
+    dense = np.clip(planes[box] * 0.9 + float(scene.rng.uniform(-1.0, 0.5)), 0, 1) * np.clip(inside_mm[box] / 8, 0, 1)
     view = fat[box]
     view += dense * np.float32(120)
-    canvas.labels_IJK[box][(muscle[box] > 0) & (skin[box] < 0)] = LABELS["breast"]
 
 
 def _affine(rng: np.random.Generator, frame: Frame) -> Affine:

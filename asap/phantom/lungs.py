@@ -1,4 +1,4 @@
-"""Lungs: diaphragm, lobes and fissures, parenchyma, and the trees of vessels and airways inside."""
+"""Lungs of a generated chest: diaphragm, pleural space, lobes and fissures, parenchyma."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from asap.phantom.labels import LABELS, LOBES
-from asap.phantom.organs import Airway, BloodHU, Mediastinum
-from asap.phantom.solids import WHOLE, Box, Floats, Frame, Painting, smooth_noise, splat, tube_depth
+from asap.phantom.labels import LABELS
+from asap.phantom.scene import Scene
+from asap.phantom.solids import WHOLE, Box, Floats, Frame, smooth_noise
 from asap.phantom.torso import Habitus, Torso
-from asap.phantom.vessels import Tree, grow_tree
 
 
 def diaphragm_height(rng: np.random.Generator, frame: Frame, torso: Torso, body: Habitus) -> Floats:
@@ -47,24 +46,15 @@ def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y
     return np.asarray(drift - half, np.float32), np.asarray(drift + half, np.float32)
 
 
-def paint_lungs(
-    rng: np.random.Generator,
-    canvas: Painting,
-    torso: Torso,
-    body: Habitus,
-    pleura_IJK: Floats,
-    diaphragm_IJ: Floats,
-    middle: Mediastinum,
-    spine_y_K: Floats,
-) -> Floats:
-    """Paint both lungs with lobes and fissures; return the signed distance to their union."""
-    frame = canvas.frame
+def paint_lungs(scene: Scene, pleura_IJK: Floats, diaphragm_IJ: Floats) -> Floats:
+    """Paint both lungs with lobes and fissures; return the signed distance to their union, mm."""
+    frame, body, rng = scene.frame, scene.body, scene.rng
     x, y, z = frame.x_I[:, None, None], frame.y_J[None, :, None], frame.z_K[None, None, :]
-    left, right = midline_walls(rng, frame, body, spine_y_K)
+    left, right = midline_walls(rng, frame, body, scene.spine.y_K)
     slab = np.maximum(left[None] - x, x - right[None])
     distance = np.maximum(pleura_IJK, (diaphragm_IJ[:, :, None] - z) * np.float32(0.75))
     np.maximum(distance, -slab, out=distance)
-    np.maximum(distance, -middle.solid_IJK, out=distance)
+    np.maximum(distance, -scene.middle.solid_IJK, out=distance)
     distance += np.float32(0.8) * frame.noise_IJK
     lobes, crease = _lobes(rng, frame, x > (0.5 * (left + right))[None], y, z)
     gravity = np.clip(-(y + 20) / 90, -1, 1) * float(rng.uniform(12, 45))
@@ -72,9 +62,9 @@ def paint_lungs(
     hu = np.float32(body.lung_hu) + gravity + np.float32(rng.uniform(8, 24)) * grain
     hu += np.clip(1 - crease * np.float32(1 / 2.4), 0, 1) * np.float32(rng.uniform(40, 130))
     hu = np.asarray(hu, np.float32)
-    canvas.paint(WHOLE, distance, hu)
+    scene.canvas.paint(WHOLE, distance, hu)
     inside = distance < 0
-    canvas.labels_IJK[inside] = lobes[inside]
+    scene.canvas.labels_IJK[inside] = lobes[inside]
     return distance
 
 
@@ -90,15 +80,15 @@ def _lobes(
         own = slice(0, centre + spread) if side < 0 else slice(max(centre - spread, 0), None)
         chosen = np.s_[:] if side < 0 else right_IJK[own]
         wave = frame.noise_IJK[own] * np.float32(3.0)
-        slope = float(rng.uniform(0.9, 1.35))
+        slope = float(rng.uniform(0.9, 1.25))
         across = np.abs(frame.x_I[own])[:, None, None] * np.float32(0.12)
-        oblique = (z + np.float32(slope) * y - np.float32(rng.normal(-34, 7))) - across
+        oblique = (z + np.float32(slope) * y - np.float32(rng.normal(-56, 7))) - across
         oblique = oblique + wave
         away = np.abs(oblique) * np.float32(1 / np.hypot(1, slope))
         if side < 0:
             label = np.where(oblique < 0, np.uint8(LABELS["left_lower_lobe"]), np.uint8(LABELS["left_upper_lobe"]))
         else:
-            shelf = (z - 0.1 * y - np.float32(rng.normal(-40, 8))) + 0.08 * np.abs(frame.x_I[own] - 60)[:, None, None]
+            shelf = (z - 0.1 * y - np.float32(rng.normal(-30, 7))) + 0.08 * np.abs(frame.x_I[own] - 60)[:, None, None]
             level = shelf - wave
             label = np.where(level < 0, np.uint8(LABELS["right_middle_lobe"]), np.uint8(LABELS["right_upper_lobe"]))
             label[oblique < 0] = LABELS["right_lower_lobe"]
@@ -106,62 +96,6 @@ def _lobes(
         lobes[own][chosen] = label[chosen]
         crease[own][chosen] = away[chosen]
     return lobes, crease
-
-
-def paint_trees(rng: np.random.Generator, canvas: Painting, distance_IJK: Floats, airway: Airway, blood: BloodHU) -> None:
-    """Arteries beside airways, and veins, from each hilum to the pleura."""
-    frame, labels = canvas.frame, canvas.labels_IJK
-    vessels: list[Tree] = []
-    airways: list[Tree] = []
-    thick = float(rng.uniform(0.85, 1.15))
-    for side, first, last in ((0, 2, 4), (1, 5, 6)):
-        deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -5))
-        if len(deep) < 2000:
-            continue
-        outer = deep[distance_IJK.reshape(-1)[deep] > -15]
-        ends = np.concatenate([_positions(rng, frame, outer, 288), _positions(rng, frame, deep, 224)])[rng.permutation(512)]
-        hilum = airway.hila_mm[side]
-        outward = np.array([1.0 if side == 0 else -1.0, 0, 0], np.float32)
-        vessels.append(grow_tree(rng, hilum + np.array([0, 5.0, 2.0]) + 4 * outward, ends, 1.08 * thick, 7.0 * thick))
-        veins = np.concatenate([_positions(rng, frame, outer, 160), _positions(rng, frame, deep, 96)])
-        vessels.append(grow_tree(rng, hilum + np.array([0, 11.0, -16.0]) - 4 * outward, veins, 1.15 * thick, 6.5 * thick))
-        airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), 1.0, 5.5))
-    if not vessels:
-        return
-    lung = (labels >= LABELS[LOBES[0]]) & (labels <= LABELS[LOBES[-1]])
-    hu = 45.0 + 0.85 * (0.5 * (blood.right + blood.left) - 42)
-    cover = _cover(frame, vessels)
-    image = canvas.hu_IJK
-    image += np.where(lung, cover * (hu - image), 0).astype(np.float32)
-    points, radii = np.concatenate([t.points_N3 for t in airways]), np.concatenate([t.radii_N for t in airways])
-    open_enough = radii > 1.2
-    box, depth = tube_depth(frame, points[open_enough], radii[open_enough])
-    view, inside = canvas.hu_IJK[box], lung[box]
-    wall = np.clip(depth + 1.8, 0, 1.5) * np.float32(0.28)
-    view += np.where(inside, wall * np.maximum(-250 - view, 0), 0).astype(np.float32)
-    lumen = np.clip((depth + 0.2) / np.float32(frame.spacing_mm), 0, 1)
-    view += np.where(inside, lumen * (-990 - view), 0).astype(np.float32)
-
-
-def _cover(frame: Frame, trees: list[Tree]) -> Floats:
-    """Share of every voxel filled by vessels: wide ones as tubes, narrow ones by volume."""
-    points = np.concatenate([t.points_N3 for t in trees])
-    radii = np.concatenate([t.radii_N for t in trees])
-    steps = np.concatenate([t.step_N for t in trees])
-    narrow = radii < 0.7 * frame.spacing_mm
-    cover = splat(frame, points[narrow], np.pi * radii[narrow] ** 2 * steps[narrow])
-    if not narrow.all():
-        box, depth = tube_depth(frame, points[~narrow], radii[~narrow])
-        view = cover[box]
-        np.maximum(view, np.clip(0.5 + depth / np.float32(frame.spacing_mm), 0, 1), out=view)
-    return np.minimum(cover, 1)
-
-
-def _positions(rng: np.random.Generator, frame: Frame, flat_N: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """Random lung positions in mm, [count, 3]."""
-    i, j, k = np.unravel_index(flat_N[rng.integers(0, len(flat_N), count)], frame.shape)
-    place = np.stack([frame.x_I[i], frame.y_J[j], frame.z_K[k]], axis=1)
-    return np.asarray(place + rng.uniform(-0.5, 0.5, place.shape) * frame.spacing_mm, np.float32)
 
 
 def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:

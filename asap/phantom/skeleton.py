@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from asap.phantom.labels import LABELS
-from asap.phantom.solids import Floats, Frame, Painting, smooth_curve, tube_depth
-from asap.phantom.torso import Arm, Habitus, Torso
+from asap.phantom.scene import Scene
+from asap.phantom.solids import Box, Floats, smooth_curve, tube_depth
+from asap.phantom.torso import Arm
 
 LEVEL_MM = 24.0
 FIRST_RIB_Z = 92.0
 CARTILAGE_HU = 105.0
 
 
-@dataclass(frozen=True, eq=False)
-class SpineCurve:
-    """Centre of the vertebral bodies at every z: x_K, y_K in mm; half_width and half_depth of a body at the carina."""
-
-    x_K: Floats
-    y_K: Floats
-    half_width: float
-    half_depth: float
-    cancellous_hu: float
-
-
-def draw_spine(rng: np.random.Generator, frame: Frame, torso: Torso, body: Habitus) -> SpineCurve:
-    """A curve that follows the back of the chest, with a little scoliosis."""
-    z = frame.z_K
-    back = -torso.radius_at(torso.pleura_AK, frame, np.full(len(z), 270.0, np.float32), np.minimum(z, body.apex_z - 25))
-    smooth = np.convolve(np.pad(back, 12, mode="edge"), np.full(25, 1 / 25), mode="valid")
-    smooth = smooth + 15 * np.clip(-(z + 105) / 90, 0, 1.6) ** 2
-    sway = rng.normal(0, 3.0) * np.sin(z / 70 + rng.uniform(0, 6.28))
-    return SpineCurve(
-        sway.astype(np.float32),
-        (smooth + rng.uniform(20, 27)).astype(np.float32),
-        float(rng.uniform(16.5, 20.5)),
-        float(rng.uniform(13.5, 16.5)),
-        float(rng.uniform(85, 210)),
-    )
-
-
-def paint_spine(rng: np.random.Generator, canvas: Painting, spine: SpineCurve) -> Floats:
-    """Paint vertebrae; return the distance to the vertebral bodies on the whole frame's z within |x| < 50 mm."""
-    frame = canvas.frame
+def paint_spine(scene: Scene) -> None:
+    """Vertebral bodies with discs, canal, arches and processes; the lung is kept off the bodies."""
+    rng, frame, canvas, spine = scene.rng, scene.frame, scene.canvas, scene.spine
     low = (-62.0, float(spine.y_K.min()) - 85, float(frame.z_K[0]) - 1)
     box = frame.box(low, (62.0, float(spine.y_K.max()) + 24, float(frame.z_K[-1]) + 1))
     x, y, z = frame.coordinates(box)
@@ -59,19 +31,18 @@ def paint_spine(rng: np.random.Generator, canvas: Painting, spine: SpineCurve) -
     body = np.asarray((level - 1) * (spine.half_depth + 1) + waist, np.float32)
     shell = np.clip(1 + body / 3.0, 0, 1)
     bone = spine.cancellous_hu + shell * 140 + 230 * np.clip(disc * (1 - disc) * 4, 0, 1)
-    texture = 18 * frame.noise_IJK[box]
-    canvas.paint(box, body, np.asarray(bone * (1 - disc) + 85 * disc + texture, np.float32), LABELS["spine"])
-    _paint_arch(canvas, box, x, y, phase, spine)
-    return body
+    hu = np.asarray(bone * (1 - disc) + 85 * disc + 18 * frame.noise_IJK[box], np.float32)
+    canvas.paint(box, body, hu, LABELS["spine"])
+    scene.middle.include(box, body, 3.0)
+    _paint_arch(scene, box, (x, y, phase))
 
 
-def _paint_arch(
-    canvas: Painting, box: tuple[slice, slice, slice], x: Floats, y: Floats, phase: Floats, spine: SpineCurve
-) -> None:
-    """Canal, pedicles, laminae, transverse and spinous processes."""
-    canal_y = -(spine.half_depth + 9.0)
-    across, along = x, y - canal_y
-    radius = np.sqrt(across * across + along * along)
+def _paint_arch(scene: Scene, box: Box, place: tuple[Floats, Floats, Floats]) -> None:
+    """Canal, pedicles, laminae, transverse and spinous processes; place: x and y from the body's middle, z within a level."""
+    canvas, spine = scene.canvas, scene.spine
+    x, y, phase = place
+    along = y + (spine.half_depth + 9.0)
+    radius = np.sqrt(x * x + along * along)
     ring = np.abs(radius - 12.0) - 2.8 + np.float32(2.2) * (np.abs(phase) > 7)
     transverse = np.maximum(np.abs(along + 6 + 0.18 * np.abs(x)) - 5.2, np.abs(x) - 33)
     transverse = np.maximum(transverse, np.maximum(9 - np.abs(x), np.abs(phase - 3) - 5))
@@ -83,15 +54,16 @@ def _paint_arch(
     canvas.paint(box, np.asarray(radius + 0 * phase - 9.2, np.float32), 28.0, LABELS["spine"])
 
 
-def rib_lines(frame: Frame, torso: Torso, body: Habitus, spine: SpineCurve) -> list[tuple[NDArray[np.float32], float]]:
+def rib_lines(scene: Scene) -> list[tuple[NDArray[np.float32], float]]:
     """Centrelines of the 24 ribs, back to front, each with the fraction of it that is bone (the rest is cartilage)."""
+    frame, torso, spine = scene.frame, scene.torso, scene.spine
     lines = []
     reach = [142, 152, 156, 158, 160, 161, 160, 152, 146, 138, 100, 72]
     bony = [0.8, 0.82, 0.82, 0.81, 0.8, 0.78, 0.76, 0.76, 0.78, 0.82, 1.0, 1.0]
     drops = [32, 54, 70, 82, 92, 100, 106, 106, 102, 94, 72, 52]
     progress = np.linspace(0, 1, 30, dtype=np.float32)
     for number in range(12):
-        z = FIRST_RIB_Z - LEVEL_MM * number - drops[number] * (1 + body.tilt / 60) * np.clip(progress / 0.86, 0, 1) ** 0.78
+        z = FIRST_RIB_Z - LEVEL_MM * number - drops[number] * (1 + scene.body.tilt / 60) * np.clip(progress / 0.86, 0, 1) ** 0.78
         if number < 10:
             z = z + (10 + 7 * max(0, number - 3)) * np.clip((progress - 0.8) / 0.2, 0, 1) ** 1.6
         for side in (1, -1):
@@ -105,10 +77,11 @@ def rib_lines(frame: Frame, torso: Torso, body: Habitus, spine: SpineCurve) -> l
     return lines
 
 
-def paint_ribs(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, spine: SpineCurve) -> None:
+def paint_ribs(scene: Scene) -> None:
     """Ribs as flat bands, cortical outside and cancellous inside, and their cartilages."""
+    rng, canvas = scene.rng, scene.canvas
     bone, cartilage = [], []
-    for line, bony in rib_lines(canvas.frame, torso, body, spine):
+    for line, bony in rib_lines(scene):
         curve = smooth_curve(line, 4.0)
         end = int(len(curve) * bony)
         bone.append(curve[:end])
@@ -123,9 +96,9 @@ def paint_ribs(rng: np.random.Generator, canvas: Painting, torso: Torso, body: H
     canvas.paint(box, -depth, CARTILAGE_HU + float(rng.uniform(-20, 90)), LABELS["ribs"])
 
 
-def paint_sternum(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus) -> None:
+def paint_sternum(scene: Scene) -> None:
     """Manubrium and body of the sternum along the front of the chest."""
-    frame = canvas.frame
+    rng, canvas, frame, torso = scene.rng, scene.canvas, scene.frame, scene.torso
     top, bottom = 48 + rng.normal(0, 5), -102 + rng.normal(0, 8)
     front = torso.radius_at(torso.pleura_AK, frame, np.full(len(frame.z_K), 90.0, np.float32), frame.z_K)
     front = np.convolve(np.pad(front, 6, mode="edge"), np.full(13, 1 / 13), mode="valid") + 8.5
@@ -143,21 +116,20 @@ def paint_sternum(rng: np.random.Generator, canvas: Painting, torso: Torso, body
     canvas.paint(box, np.asarray(distance, np.float32), hu, LABELS["sternum"])
 
 
-def paint_girdle(rng: np.random.Generator, canvas: Painting, torso: Torso, body: Habitus, arms: tuple[Arm, Arm]) -> None:
+def paint_girdle(scene: Scene, arms: tuple[Arm, Arm]) -> None:
     """Clavicles, scapulae with spine and acromion, humeri."""
-    frame = canvas.frame
-    front = float(torso.radius_at(torso.pleura_AK, frame, np.array([90.0], np.float32), np.array([46.0], np.float32))[0]) + 6
-    wide = body.chest_half_width
+    frame, torso, body = scene.frame, scene.torso, scene.body
+    front = torso.radius_at(torso.pleura_AK, frame, np.array([90.0], np.float32), np.array([46.0], np.float32))[0] + 6
     points, radii = [], []
     for side, arm in zip((1, -1), arms, strict=True):
         head = np.asarray(arm.head_mm)
         tip = head + np.array([-side * 4, 2, 27])
-        clavicle = smooth_curve(
-            np.array([[side * 17, front, 50], [side * 60, front + 9, 66], [side * (wide - 28), 2, tip[2]], tip]), 3.0
-        )
+        shoulder = [side * (body.chest_half_width - 28), 2, tip[2]]
+        clavicle = smooth_curve(np.array([[side * 17, front, 50], [side * 60, front + 9, 66], shoulder, tip]), 3.0)
         behind = np.array([270.0 + side * 38], np.float32)
-        deep = float(torso.radius_at(torso.muscle_AK, frame, behind, np.array([head[2] - 12], np.float32))[0]) - 9
-        root = np.array([*(deep * np.array([np.cos(np.deg2rad(behind[0])), np.sin(np.deg2rad(behind[0]))])), head[2] - 12])
+        deep = torso.radius_at(torso.muscle_AK, frame, behind, np.array([head[2] - 12], np.float32))[0] - 9
+        bearing = np.deg2rad(float(behind[0]))
+        root = np.array([deep * np.cos(bearing), deep * np.sin(bearing), head[2] - 12])
         ridge = smooth_curve(np.array([root, 0.45 * root + 0.55 * tip + np.array([0, -26, -6]), tip]), 3.0)
         shaft = smooth_curve(np.array([head, np.asarray(arm.end_mm)]), 8.0)
         for line, radius in ((clavicle, 5.4), (ridge, 4.2), (shaft[1:], 11.0), (head[None], 21.0)):
@@ -165,24 +137,24 @@ def paint_girdle(rng: np.random.Generator, canvas: Painting, torso: Torso, body:
             radii.append(np.full(len(line), radius))
     box, depth = tube_depth(frame, np.concatenate(points), np.concatenate(radii))
     hu = np.interp(depth, [0, 2.2, 4.5, 7.0], [560, 430, 230, 110]).astype(np.float32)
-    canvas.paint(box, -depth, hu, LABELS["scapula_clavicle"])
-    _paint_scapulae(canvas, torso, arms[0].head_mm[2], body)
+    scene.canvas.paint(box, -depth, hu, LABELS["scapula_clavicle"])
+    _paint_scapulae(scene, arms[0].head_mm[2])
 
 
-def _paint_scapulae(canvas: Painting, torso: Torso, head_z: float, body: Habitus) -> None:
+def _paint_scapulae(scene: Scene, head_z: float) -> None:
     """Triangular blades on the back of the chest, standing off it towards the shoulder."""
-    frame = canvas.frame
+    frame, torso = scene.frame, scene.torso
     box = frame.box((-999, -999, head_z - 112), (999, 6, head_z + 26))
     _, _, z = frame.coordinates(box)
     rho = torso.rho_IJ[box[0], box[1]][:, :, None]
     rows = torso.angle_IJ[box[0], box[1]]
     surface = np.maximum(torso.pleura_AK[rows][:, :, box[2]], 62)
     from_back = np.abs(rows * np.float32(360 / torso.pleura_AK.shape[0]) - 270)[:, :, None]
-    turn = 7.0 if body.arms_up else 0.0
+    turn = 7.0 if scene.body.arms_up else 0.0
     down = np.clip((head_z + 18 - z) / 120, 0, 1)
     inner, outer = 29 + turn + 10 * down, 74 + turn - 32 * down
     edge = np.maximum(inner - from_back, from_back - outer) * np.float32(1.9)
     blade = np.abs(rho - surface - 14 - 0.24 * np.maximum(from_back - 30 - turn, 0)) - (2.2 + 1.8 * (from_back > outer - 7))
     blade = np.maximum(blade, rho - torso.muscle_AK[rows][:, :, box[2]] + 5)
     blade = np.maximum(np.maximum(blade, edge), np.maximum(head_z - 100 - z, z - head_z - 18))
-    canvas.paint(box, np.asarray(blade, np.float32), 400.0, LABELS["scapula_clavicle"])
+    scene.canvas.paint(box, np.asarray(blade, np.float32), 400.0, LABELS["scapula_clavicle"])

@@ -7,6 +7,7 @@ chest. Distances are signed, negative inside; they are approximate where an exac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,32 +82,33 @@ def ellipsoid(
     centre_mm: tuple[float, float, float],
     radii_mm: tuple[float, float, float],
     rotation: NDArray[np.float64] | None = None,
+    *,
     margin_mm: float = 8.0,
     roughness_mm: float = 0.0,
     within: Box | None = None,
-    stretch_z: float = 1.0,
+    stretch: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> tuple[Box, Floats]:
     """A box and the signed distance to an ellipsoid within it (first order: exact at the surface, scaled elsewhere).
 
     rotation: 3x3, columns are the ellipsoid's axes in body coordinates. within: box to use instead of the ellipsoid's own.
-    stretch_z: lengthen the finished shape along z by this factor.
+    stretch: lengthen the rotated shape along x, y, z by these factors.
     """
     axes = np.eye(3) if rotation is None else rotation
-    half = np.sqrt(((axes * np.asarray(radii_mm)) ** 2).sum(axis=1)) * np.array([1, 1, stretch_z]) + margin_mm
+    half = np.sqrt(((axes * np.asarray(radii_mm)) ** 2).sum(axis=1)) * np.asarray(stretch) + margin_mm
     low, high = np.asarray(centre_mm) - half, np.asarray(centre_mm) + half
     box = frame.box((low[0], low[1], low[2]), (high[0], high[1], high[2])) if within is None else within
-    x, y, z = frame.coordinates(box)
-    x, y, z = x - np.float32(centre_mm[0]), y - np.float32(centre_mm[1]), (z - np.float32(centre_mm[2])) / np.float32(stretch_z)
-    level = np.float32(0)
-    steepness = np.float32(0)
+    x, y, z = (
+        (axis - np.float32(centre)) / np.float32(by)
+        for axis, centre, by in zip(frame.coordinates(box), centre_mm, stretch, strict=True)
+    )
+    level, steepness = np.float32(0), np.float32(1e-8)
     for axis in range(3):
         a, b, c = (np.float32(v / radii_mm[axis]) for v in axes[:, axis])
-        along = a * x + b * y + c * z
-        square = along * along
+        square = (a * x + b * y + c * z) ** 2
         level = level + square
         steepness = steepness + square * np.float32(1 / radii_mm[axis] ** 2)
     root = np.sqrt(level)
-    distance = root * (root - 1) / np.sqrt(np.maximum(steepness, np.float32(1e-8)))
+    distance = root * (root - 1) / np.sqrt(steepness)
     if roughness_mm:
         distance += np.float32(roughness_mm) * frame.noise_IJK[box]
     return box, np.asarray(distance, np.float32)
@@ -128,7 +130,7 @@ def smooth_minimum(a: Floats, b: Floats, radius_mm: float) -> Floats:
 
 
 def tube_depth(
-    frame: Frame, points_N3: NDArray[np.floating], radii_N: NDArray[np.floating], flatness: float = 1.0
+    frame: Frame, points_N3: NDArray[np.floating[Any]], radii_N: NDArray[np.floating[Any]], flatness: float = 1.0
 ) -> tuple[Box, Floats]:
     """How deep every voxel of the tubes' bounding box lies in a union of balls, in mm (EMPTY_MM far from all of them).
 
@@ -147,24 +149,29 @@ def tube_depth(
         return box, depth
     for steps in np.unique(reach):
         chosen = reach == steps
-        _stamp(depth, at[chosen] - low.astype(np.float32), radii[chosen], int(steps), frame.spacing_mm, flatness)
+        scale = (frame.spacing_mm, flatness)
+        _stamp(depth, at[chosen] - low.astype(np.float32), radii[chosen], int(steps), scale)
     return box, depth
 
 
-def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, spacing_mm: float, flatness: float) -> None:
-    """Raise `depth` to radius - distance in the ball of `steps` voxels about each point (voxel coordinates)."""
+def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, scale: tuple[float, float]) -> None:
+    """Raise `depth` to radius - distance in the ball of `steps` voxels about each point (voxel coordinates).
+
+    scale: voxel size in mm and the factor by which balls are longer along z.
+    """
+    spacing_mm, flatness = scale
     span = np.arange(-steps, steps + 1)
     offsets_M3 = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
-    scale = np.array([1, 1, 1 / flatness], np.float32)
-    squared_M = ((offsets_M3 * scale) ** 2).sum(axis=1).astype(np.float32)
+    squash = np.array([1, 1, 1 / flatness], np.float32)
+    squared_M = ((offsets_M3 * squash) ** 2).sum(axis=1).astype(np.float32)
     kept = squared_M <= (steps / flatness + 0.5) ** 2
     offsets_M3, squared_M = offsets_M3[kept], squared_M[kept]
     nearest_N3 = np.rint(at_N3).astype(np.int64)
     size = np.array(depth.shape)
     near_N = ((nearest_N3 >= -steps) & (nearest_N3 < size + steps)).all(axis=1)
     nearest_N3, at_N3, radii_N = nearest_N3[near_N], at_N3[near_N], radii_N[near_N]
-    rest_N3 = (nearest_N3 - at_N3).astype(np.float32) * scale
-    squared_NM = rest_N3 @ (2 * offsets_M3 * scale).T.astype(np.float32)
+    rest_N3 = (nearest_N3 - at_N3).astype(np.float32) * squash
+    squared_NM = rest_N3 @ (2 * offsets_M3 * squash).T.astype(np.float32)
     squared_NM += squared_M
     squared_NM += (rest_N3**2).sum(axis=1)[:, None]
     np.sqrt(np.maximum(squared_NM, 0, out=squared_NM), out=squared_NM)
@@ -181,7 +188,7 @@ def _stamp(depth: Floats, at_N3: Floats, radii_N: Floats, steps: int, spacing_mm
         np.maximum.at(flat, flat_NM.ravel(), squared_NM.ravel())
 
 
-def splat(frame: Frame, points_N3: NDArray[np.floating], volume_N: NDArray[np.floating]) -> Floats:
+def splat(frame: Frame, points_N3: NDArray[np.floating[Any]], volume_N: NDArray[np.floating[Any]]) -> Floats:
     """Share of every voxel filled by small bodies of the given volumes in mm^3, spread over the eight nearest voxels."""
     at = (np.asarray(points_N3, np.float32) - frame.first_mm) / np.float32(frame.spacing_mm)
     size = np.array(frame.shape)
@@ -198,7 +205,7 @@ def splat(frame: Frame, points_N3: NDArray[np.floating], volume_N: NDArray[np.fl
     return np.asarray(filled.reshape(frame.shape) / frame.spacing_mm**3, np.float32)
 
 
-def smooth_curve(knots_K3: NDArray[np.floating], step_mm: float) -> NDArray[np.float32]:
+def smooth_curve(knots_K3: NDArray[np.floating[Any]], step_mm: float) -> NDArray[np.float32]:
     """Points at most about `step_mm` apart on a Catmull-Rom spline through the knots, [N, 3]."""
     knots = np.asarray(knots_K3, np.float32)
     padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
@@ -206,7 +213,7 @@ def smooth_curve(knots_K3: NDArray[np.floating], step_mm: float) -> NDArray[np.f
     longest = float(np.sqrt(((c - b) ** 2).sum(axis=2).max()))
     t = np.linspace(0, 1, max(2, int(np.ceil(longest / step_mm))), endpoint=False, dtype=np.float32)[None, :, None]
     curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    return np.concatenate([curve.reshape(-1, 3), knots[-1:]]).astype(np.float32)
+    return np.asarray(np.concatenate([curve.reshape(-1, 3), knots[-1:]]), np.float32)
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[int, ...]) -> Floats:
@@ -214,7 +221,8 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[
     field = rng.standard_normal(knots).astype(np.float32)
     for axis, (size, count) in enumerate(zip(shape, knots, strict=True)):
         field = np.moveaxis(np.tensordot(_interpolation(size, count), field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field / max(float(field.std()), 1e-6), dtype=np.float32)
+    deviation = max(float(field.std()), 1e-6) if field.size else 1.0
+    return np.ascontiguousarray(field / deviation, dtype=np.float32)
 
 
 def _interpolation(size: int, count: int) -> Floats:

@@ -19,7 +19,7 @@ ANGLES = 720
 
 @dataclass(frozen=True)
 class Habitus:
-    """Body build of one case, in mm unless named otherwise."""
+    """Body build of one case, in mm unless named otherwise (heart_scale is a factor, kyphosis and tilt are small)."""
 
     female: bool
     chest_half_width: float
@@ -32,6 +32,7 @@ class Habitus:
     muscle: float
     arms_up: bool
     heart_scale: float
+    heart_width: float
     kyphosis: float
     tilt: float
     lung_hu: float
@@ -43,11 +44,12 @@ def draw_habitus(rng: np.random.Generator, heart_scale: float) -> Habitus:
     """Draw one body. Women are a little smaller and have breasts."""
     female = bool(rng.random() < 0.45)
     size = rng.normal(0.96 if female else 1.03, 0.06)
-    dome = rng.uniform(-128, -84)
+    half_width = float(np.clip(rng.normal(135, 6) * size, 114, 158))
+    dome = rng.uniform(-138, -92)
     phase = str(rng.choice(["none", "pulmonary", "systemic", "venous"], p=[0.55, 0.12, 0.18, 0.15]))
     return Habitus(
         female=female,
-        chest_half_width=float(np.clip(rng.normal(133, 7) * size, 108, 158)),
+        chest_half_width=half_width,
         chest_front=float(np.clip(rng.normal(84, 7) * size, 64, 104)),
         chest_back=float(np.clip(rng.normal(88, 6) * size, 70, 106)),
         apex_z=float(rng.normal(97, 8) * size),
@@ -56,7 +58,8 @@ def draw_habitus(rng: np.random.Generator, heart_scale: float) -> Habitus:
         fat=float(np.clip(rng.lognormal(np.log(17), 0.5), 5, 55)),
         muscle=float(np.clip(rng.normal(0.9 if female else 1.1, 0.18), 0.5, 1.6)),
         arms_up=bool(rng.random() < 0.78),
-        heart_scale=float(heart_scale * np.clip(rng.normal(1.0, 0.045), 0.9, 1.08) * size),
+        heart_scale=float(heart_scale * (0.45 + 0.55 * size) * rng.uniform(0.94, 1.04)),
+        heart_width=float(heart_scale * rng.uniform(0.39, 0.475) * 2 * half_width),
         kyphosis=float(rng.uniform(4, 26)),
         tilt=float(rng.normal(0, 4)),
         lung_hu=float(np.clip(rng.normal(-865, 28), -920, -790)),

@@ -8,11 +8,13 @@ twig. Splitting bearings rather than positions keeps the branches long, radial a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
+STEP_MM = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +28,19 @@ class Tree:
 
 def grow_tree(
     rng: np.random.Generator,
-    root_mm: NDArray[np.floating],
-    ends_N3: NDArray[np.floating],
-    twig_radius_mm: float,
-    root_radius_mm: float,
-    step_mm: float = 1.5,
+    root_at_mm: NDArray[np.floating[Any]],
+    ends_N3: NDArray[np.floating[Any]],
+    *,
+    twig_mm: float,
+    root_mm: float,
 ) -> Tree:
     """Grow one tree from a root to 2^L endpoints (N must be a power of two).
 
-    The radius shrinks geometrically with the level from the root's to a twig's.
+    The radius shrinks geometrically with the level from root_mm to twig_mm.
     """
     levels = int(np.log2(len(ends_N3)))
     groups_GN3 = np.asarray(ends_N3, np.float32)[None]
-    starts_G3 = np.asarray(root_mm, np.float32)[None]
+    starts_G3 = np.asarray(root_at_mm, np.float32)[None]
     heading_G3 = groups_GN3.mean(axis=1) - starts_G3
     parts: list[tuple[Points, NDArray[np.float32], NDArray[np.float32]]] = []
     for level in range(levels + 1):
@@ -51,9 +53,9 @@ def grow_tree(
         wander_G3 = rng.standard_normal((count, 3), dtype=np.float32) * length_G1 * np.float32(0.07)
         straight_G3 = 0.5 * (starts_G3 + stops_G3)
         middle_G3 = 0.5 * (straight_G3 + starts_G3 + 0.5 * bearing_G3 * length_G1) + wander_G3
-        shrink = (twig_radius_mm / root_radius_mm) ** (1 / (levels + 1))
-        radius = root_radius_mm * shrink**level
-        parts.append(_branches(rng, starts_G3, middle_G3, stops_G3, length_G1, radius, radius * shrink, step_mm))
+        shrink = (twig_mm / root_mm) ** (1 / (levels + 1))
+        radius = root_mm * shrink**level
+        parts.append(_branches(rng, (starts_G3, middle_G3, stops_G3), length_G1, (radius, radius * shrink)))
         if level < levels:
             heading_G3 = np.repeat(stops_G3 - middle_G3, 2, axis=0)
             groups_GN3 = _halved(groups_GN3, stops_G3)
@@ -63,17 +65,12 @@ def grow_tree(
 
 
 def _branches(
-    rng: np.random.Generator,
-    starts_G3: Points,
-    middle_G3: Points,
-    stops_G3: Points,
-    length_G1: Points,
-    before_mm: float,
-    after_mm: float,
-    step_mm: float,
+    rng: np.random.Generator, bends: tuple[Points, Points, Points], length_G1: Points, radii_mm: tuple[float, float]
 ) -> tuple[Points, NDArray[np.float32], NDArray[np.float32]]:
-    """Points on quadratic Bezier curves, their radii and the length each stands for."""
-    samples = max(3, int(np.ceil(float(length_G1.mean() + length_G1.std()) / step_mm)))
+    """Points on quadratic Bezier curves, their radii (from the first to the second) and the length each stands for."""
+    starts_G3, middle_G3, stops_G3 = bends
+    before_mm, after_mm = radii_mm
+    samples = max(3, int(np.ceil(float(length_G1.mean() + length_G1.std()) / STEP_MM)))
     t = (np.arange(samples, dtype=np.float32) + 0.5)[None, :, None] / samples
     curve = (1 - t) ** 2 * starts_G3[:, None] + 2 * t * (1 - t) * middle_G3[:, None] + t**2 * stops_G3[:, None]
     size = (before_mm + (after_mm - before_mm) * t[..., 0]) * rng.uniform(0.85, 1.15, (len(starts_G3), 1))
