@@ -214,7 +214,7 @@ def _filled_slices(mask: Mask) -> Mask:
 def _lung_cut_by_the_edge(hu: NDArray[np.float32], body: Mask) -> Mask:
     """Lung in a cropped volume: air at a lateral edge of the image, mostly too dense for room air, with the body around it.
 
-    What lies lower than the back is the foam of a table or a cushion.
+    What lies wholly behind the back (in front of a prone patient) is the foam of a table or a cushion.
     """
     air = hu < AIR_BELOW_HU
     labels, count = ndimage.label(air, IN_PLANE)
@@ -228,9 +228,9 @@ def _lung_cut_by_the_edge(hu: NDArray[np.float32], body: Mask) -> Mask:
     edges = np.zeros((4, count + 1), dtype=bool)
     for number, edge in enumerate((labels[0], labels[-1], labels[:, 0], labels[:, -1])):
         edges[number, edge] = True
-    back_j = np.quantile(np.nonzero(body)[1], 0.2)
-    under_the_back = height < back_j * size
-    is_lung = edges.any(axis=0) & ~under_the_back & (dark < 0.5 * size) & (contact > 0.5 * around)
+    back_j, front_j = np.quantile(np.nonzero(body)[1], (0.2, 0.8))
+    on_the_table = (height < back_j * size) | ((height > front_j * size) & edges[0] & edges[1])
+    is_lung = edges.any(axis=0) & ~on_the_table & (dark < 0.5 * size) & (contact > 0.5 * around)
     is_lung[0] = False
     return np.asarray(is_lung[labels], dtype=np.bool_)
 

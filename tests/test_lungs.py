@@ -50,6 +50,35 @@ def test_an_oblique_volume_gives_the_same_masks():
     assert oblique.side_of((75 * np.cos(angle), 75 * np.sin(angle), 0)) == "right"
 
 
+@pytest.mark.parametrize("prone", [False, True])
+def test_foam_of_the_table_is_not_lung(prone):
+    volume = thorax(prone=prone)
+    narrow = volume.cropped((12, 0, 0), (volume.shape[0] - 12, *volume.shape[1:]))
+    masks = segment_lungs(narrow)
+    points = apply_affine(masks.affine, np.argwhere(masks.left | masks.right).astype(float))
+    assert np.abs(points[:, 1]).max() < 90
+    assert masks.volume_ml("left") == pytest.approx(4 / 3 * np.pi * 5.2 * 7.5 * 10.5, rel=0.08)
+
+
+@pytest.mark.parametrize("noise_hu", [60, 120])
+def test_low_dose_noise_does_not_lose_the_lungs(noise_hu):
+    volume = thorax()
+    noisy = volume.hu + np.random.default_rng(3).normal(0, noise_hu, volume.shape)
+    masks = segment_lungs(Volume(noisy.astype(np.float32), volume.affine))
+    for side in ("left", "right"):
+        assert dice(masks.mask(side), truth(masks, side)) > 0.95
+
+
+@pytest.mark.parametrize("padding_hu", [-1024, -2000, -3024])
+def test_padding_outside_the_field_of_view_changes_nothing(padding_hu):
+    volume = thorax()
+    points = volume.world_from_voxel(np.moveaxis(np.indices(volume.shape), 0, -1).astype(float))
+    hu = np.where(np.hypot(points[..., 0], points[..., 1]) > 175, padding_hu, volume.hu).astype(np.int16)
+    masks = segment_lungs(Volume(hu, volume.affine))
+    for side in ("left", "right"):
+        assert dice(masks.mask(side), truth(masks, side)) > 0.95
+
+
 def test_trachea_is_not_lung():
     masks = segment_lungs(thorax())
     where = apply_affine(masks.affine, np.argwhere(masks.airway).astype(float))
@@ -171,3 +200,19 @@ def test_generated_lesions_lie_in_the_lung_of_their_side(number):
     assert low is not None and high is not None
     assert low[0][0] > high[0][0] and low[1][0] > high[1][0]
     assert 0.3 < masks.volume_ml("left") / masks.volume_ml("right") < 3.0
+
+
+@pytest.mark.slow
+def test_dicom_series_with_thick_slices():
+    masks = segment_lungs(read_volume(reference_data("ct/lung_dx_A0002_dicom")))
+    assert masks.volume_ml("left") > masks.volume_ml("right") > 900
+    assert masks.airway.any()
+
+
+@pytest.mark.slow
+def test_crop_of_the_right_half_has_its_tumour_on_the_right():
+    masks = segment_lungs(read_volume(reference_data("nc/ct/radiomics_phantom_pat1/image.nii.gz")))
+    label, affine = read_labels(reference_data("nc/ct/radiomics_phantom_pat1/gtv_mask.nii.gz"))
+    centre = apply_affine(affine, np.argwhere(label > 0).astype(float)).mean(axis=0)
+    assert masks.side_of(centre) == "right"
+    assert masks.volume_ml("left") == 0 and masks.volume_ml("right") > 800

@@ -31,12 +31,14 @@ def thorax(
     lungs: tuple[str, ...] = ("left", "right"),
     touching: bool = False,
     trachea: bool = True,
+    prone: bool = False,
     lesions: tuple[Lesion, ...] = (),
     seed: int = 0,
 ) -> Volume:
     """Body, spine, ribs, lungs, trachea and a table, axes RAS, world origin in the middle of the chest.
 
-    touching: both lungs reach the midline in front of the heart (the anterior junction).
+    touching: both lungs reach the midline in front of the heart (the anterior junction). The table is a shell with foam inside;
+    prone: it lies in front.
     """
     extent = (380.0, 300.0, 280.0)
     shape = tuple(int(e / s) for e, s in zip(extent, spacing_mm, strict=True))
@@ -47,7 +49,9 @@ def thorax(
     )
     hu = np.full(shape, -1000.0)
     hu[(r / 170) ** 2 + (a / 110) ** 2 < 1] = 30
-    hu[(np.abs(a + 132) < 7) & (np.abs(r) < 180)] = -150
+    behind = -a if prone else a
+    hu[(np.abs(behind + 132) < 14) & (np.abs(r) < 180)] = -905
+    hu[(np.abs(np.abs(behind + 132) - 14) < 3) & (np.abs(r) < 180)] = -150
     for centre_r, centre_a, centre_s in LUNG_CENTRES.values():
         shell = _ellipsoid((r - centre_r, a - centre_a, s - centre_s), LUNG_RADII)
         hu[(shell > 1.02) & (shell < 1.18) & (np.mod(s, 26) < 12) & (np.abs(r) > 60)] = 450

@@ -6,7 +6,7 @@ import numpy as np
 
 from asap.figures.marks import Panel, cross_hair, orientation_letters, region_outline, scale_bar
 from asap.figures.overlay import Heat, colour_of, heat_of, picture
-from asap.figures.planes import AXIAL, CORONAL, POINT_MARGIN_MM, SAGITTAL, Box, Plane, Point, body_box
+from asap.figures.planes import AXIAL, CORONAL, POINT_MARGIN_MM, SAGITTAL, TALLEST_BODY_MM, Box, Plane, Point, body_box
 from asap.figures.sheet import ACCENT, GOOD, INK, QUIET, WARNING, Sheet, wrapped
 from asap.figures.windows import Window, window_for
 from asap.grounding import Grounding
@@ -42,7 +42,8 @@ def overview(volume: Volume, grounding: Grounding) -> bytes:
         scale_bar(sheet, panel)
         _caption(sheet, panel)
     bottom = max(panel.y + panel.plane.shape[0] for panel in panels)
-    _colour_bar(sheet, heat, WIDTH - MARGIN - COLOUR_BAR + 18, top + 30, min(300, bottom - top - 60))
+    right = max(panel.x + panel.plane.shape[1] for panel in panels)
+    _colour_bar(sheet, heat, right + GAP + 4, top + 30, min(300, bottom - top - 60))
     _footer(sheet, grounding, window)
     return sheet.png()
 
@@ -55,7 +56,7 @@ def header_height(grounding: Grounding) -> int:
 
 def three_planes(box: Box, peak: Point, top: int) -> tuple[Panel, Panel, Panel]:
     """Axial, coronal and sagittal side by side at one scale, as large as the page allows."""
-    box = box.holding(peak, POINT_MARGIN_MM)
+    box = box.holding(peak, POINT_MARGIN_MM).at_most_tall(TALLEST_BODY_MM, peak[2])
     room = WIDTH - 2 * MARGIN - 2 * GAP - COLOUR_BAR
     widths_mm = 2 * box.size_mm(0) + box.size_mm(1)
     pixel_mm = max(widths_mm / room, max(box.size_mm(1), box.size_mm(2)) / TALLEST_PANEL)

@@ -22,6 +22,7 @@ Rows = NDArray[np.float32]
 OUTSIDE_HU = -32768.0
 BODY_MARGIN_MM = 12.0
 POINT_MARGIN_MM = 30.0
+TALLEST_BODY_MM = 420.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Box:
         low = [min(edge, x - margin_mm) for edge, x in zip(self.low, point, strict=True)]
         high = [max(edge, x + margin_mm) for edge, x in zip(self.high, point, strict=True)]
         return Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+    def at_most_tall(self, length_mm: float, centre_s: float) -> Box:
+        """The part of a box taller than `length_mm` that lies about a height, moved so that it stays inside."""
+        if self.size_mm(2) <= length_mm:
+            return self
+        bottom = min(max(centre_s - length_mm / 2, self.low[2]), self.high[2] - length_mm)
+        return Box((self.low[0], self.low[1], bottom), (self.high[0], self.high[1], bottom + length_mm))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asap.figures.marks import Panel, cross_hair, orientation_letters, region_outline
 from asap.figures.overlay import Heat, heat_of, picture
 from asap.figures.overview import confidence_words, reason_words
-from asap.figures.planes import AXIAL, CORONAL, Box, Plane, Point, body_box
+from asap.figures.planes import AXIAL, CORONAL, TALLEST_BODY_MM, Box, Plane, Point, body_box
 from asap.figures.sheet import ACCENT, CARD, EDGE, INK, PAGE, QUIET, WARNING, Sheet, wrapped
 from asap.figures.windows import window_for
 from asap.grounding import Grounding
@@ -55,7 +55,7 @@ def report_sheet(volume: Volume, groundings: Sequence[Grounding]) -> bytes:
     for card in drawn:
         box = box.holding(card.peak, 10.0)
     pixel_mm = 2 * box.size_mm(0) / (CARD_WIDTH - 2 * PADDING - 8)
-    tallest = round(max(box.size_mm(1), box.size_mm(2)) / pixel_mm)
+    tallest = round(max(box.size_mm(1), min(box.size_mm(2), TALLEST_BODY_MM)) / pixel_mm)
     text_height = LINE * max((len(card.lines) for card in drawn), default=1) + 38
     card_height = text_height + tallest + 2 * PADDING
     list_top = HEADER + -(-len(drawn) // COLUMNS) * (card_height + GAP)
@@ -102,6 +102,7 @@ def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
 
 
 def _side_by_side(box: Box, peak: Point, pixel_mm: float, corner: tuple[int, int]) -> tuple[Panel, Panel]:
+    box = box.at_most_tall(TALLEST_BODY_MM, peak[2])
     axial, coronal = (Plane(view, box, peak[view.across], pixel_mm) for view in (AXIAL, CORONAL))
     x, y = corner
     return Panel(axial, x, y), Panel(coronal, x + axial.shape[1] + 8, y)

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Text
@@ -61,7 +62,7 @@ class Sheet:
         placed = Text(
             x,
             self.height - y,
-            text,
+            drawable(text),
             fontsize=size * POINTS_PER_PIXEL,
             color=colour,
             family=FONT,
@@ -143,6 +144,12 @@ class Sheet:
         buffer = io.BytesIO()
         self._canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 4})  # type: ignore[no-untyped-call]
         return buffer.getvalue()
+
+
+def drawable(text: str) -> str:
+    """The text with a hollow square for every character the font has no picture of."""
+    font = get_font(findfont(FontProperties(family=FONT)))
+    return "".join(c if font.get_char_index(ord(c)) else "\N{WHITE SQUARE}" for c in text)
 
 
 def wrapped(text: str, columns: int, lines: int) -> list[str]:

@@ -9,6 +9,7 @@ from asap.figures import overview_png
 from asap.figures.overlay import heat_of, picture
 from asap.figures.overview import confidence_words, overview, position_words, three_planes
 from asap.figures.planes import AXIAL, CORONAL, SAGITTAL, Box, Plane, body_box
+from asap.figures.sheet import drawable
 from asap.figures.windows import LUNG
 from asap.io.read import read_volume
 from tests.figures.groundings import hot_at, without_place
@@ -135,3 +136,9 @@ def test_thick_slices_keep_the_patient_in_proportion():
         assert rows / columns == pytest.approx(
             box.size_mm(panel.plane.view.rows) / box.size_mm(panel.plane.view.columns), rel=0.02
         )
+
+
+@pytest.mark.filterwarnings("error")
+def test_characters_the_font_lacks_become_squares():
+    assert drawable("mass \u5927 \u2265 5 cm") == "mass \N{WHITE SQUARE} \u2265 5 cm"
+    assert pixels(overview(VOLUME, without_place(text="No mass \u5927.", reason="\u5927"))).shape[1] == 1600

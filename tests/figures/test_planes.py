@@ -96,3 +96,12 @@ def test_body_box_leaves_the_air_around_the_patient_out():
 def test_a_box_grows_to_hold_a_point():
     grown = BOX.holding((200.0, 0.0, 0.0), 10.0)
     assert grown.high == (210.0, 130.0, 120.0) and grown.low == BOX.low
+
+
+def test_a_tall_box_is_cut_about_a_height_and_stays_inside():
+    tall = Box((-170.0, -130.0, -900.0), (170.0, 130.0, 900.0))
+    for centre, bottom in ((0.0, -200.0), (-899.0, -900.0), (880.0, 500.0)):
+        cut = tall.at_most_tall(400.0, centre)
+        assert cut.size_mm(2) == 400.0 and cut.low[2] == bottom
+        assert cut.low[2] <= centre <= cut.high[2]
+    assert BOX.at_most_tall(400.0, 0.0) == BOX
