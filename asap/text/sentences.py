@@ -8,7 +8,7 @@ from asap.limits import MAX_SENTENCE_CHARS
 
 # What may end a sentence: a mark with its closing quotes and brackets, a line break, or a quotation mark used as a bullet.
 _BOUNDARY = re.compile(
-    r"[.!?]+[\"'”\u2019)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)"
+    r"(?<=[a-z]{3})\.(?=[A-Z][a-z])|[.!?]+[\"'”\u2019)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)"
 )
 _LAST_WORD = re.compile(r"[^\s(\[]{1,24}$")
 _FIRST = re.compile(r"\S")

@@ -14,7 +14,7 @@ _SIZE = re.compile(
     re.I,
 )
 _ONE_EXTENT = re.compile(rf"({_NUMBER})\s?(mm|cm)?", re.I)
-# A former size ("previously 12 mm"), the thickness of a slice and a distance ("3 cm above the carina") are not sizes of a finding.
+# A former size ("previously 12 mm"), a slice thickness and a distance ("3 cm above the carina") are not sizes of a finding.
 _FORMER = re.compile(
     r"(?:previous(?:ly)?|prior|former(?:ly)?|earlier|initial(?:ly)?|was|slice|section|collimation|interval)\W+(?:\w+\W+){0,3}$",
     re.I,
