@@ -112,7 +112,7 @@ def dicom_slice(hu: NDArray[Any], affine: NDArray[np.float64], k: int, storage: 
 
 def decimal(value: float) -> str:
     """A DICOM decimal string (at most 16 characters)."""
-    return f"{float(value):.11g}"[:16]
+    return next(text for digits in range(14, 0, -1) if len(text := f"{float(value):.{digits}g}") <= 16)
 
 
 def save_dicom(dataset: Any, path: Path, syntax: str = "explicit") -> None:
