@@ -25,6 +25,7 @@ _OTHER_CODECS = {
     "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
     "1.2.840.10008.1.2.4.81": "JPEG-LS",
 }
+_READABLE = NATIVE_SYNTAXES | {_RLE, *_JPEG_2000, *_OTHER_CODECS}
 _DAMAGED = "The pixel data of a DICOM file are damaged or cut off."
 _J2K_START = b"\xff\x4f\xff\x51"
 
@@ -35,6 +36,8 @@ def read_stored(frame: CtFrame) -> NDArray[Any]:
     Raises InputError when the data do not fit the header, are damaged, or need a decoder that is not installed.
     """
     pixels = frame.pixels
+    if pixels.syntax not in _READABLE:
+        raise InputError("The DICOM files are stored in a transfer syntax that is not read; export them uncompressed.")
     with open_regular(frame.path) as file:
         if pixels.syntax in NATIVE_SYNTAXES:
             raw = _native_bytes(file, frame)
@@ -88,8 +91,6 @@ def _encoded_bytes(file: FileIO, frame: CtFrame) -> bytes:
 
 def _decoded(encoded: bytes, pixels: PixelFormat) -> NDArray[Any]:
     name = _OTHER_CODECS.get(pixels.syntax)
-    if name is None and pixels.syntax != _RLE and pixels.syntax not in _JPEG_2000:
-        raise InputError("The DICOM files are stored in a transfer syntax that is not read; export them uncompressed.")
     if pixels.syntax in _JPEG_2000:
         _check_j2k_size(encoded, pixels)
     try:
