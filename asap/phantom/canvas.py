@@ -84,9 +84,7 @@ class Canvas:
 
     def where(self, box: Box, *names: str) -> Mask:
         """Voxels of the box that carry one of the named labels and are free."""
-        wanted = np.zeros(256, dtype=np.bool_)
-        wanted[[LABELS[name] for name in names]] = True
-        return np.asarray(wanted[self.labels[box]] & ~self.occupied[box], dtype=np.bool_)
+        return np.asarray(_lookup(*names)[self.labels[box]] & ~self.occupied[box], dtype=np.bool_)
 
     def lung(self, box: Box, side: Side | None = None) -> Mask:
         """Free voxels of the box in the lung of one side (both for None)."""
@@ -119,9 +117,7 @@ class Canvas:
         box = self.box_of(*names)
         if box is None:
             return None
-        wanted = np.zeros(256, dtype=np.bool_)
-        wanted[[LABELS[name] for name in names]] = True
-        index = np.argwhere(wanted[self.labels[box]]) + np.array([s.start for s in box])
+        index = np.argwhere(_lookup(*names)[self.labels[box]]) + np.array([s.start for s in box])
         if side is not None:
             middle = self.midline_i
             index = index[index[:, 0] > middle] if side == "right" else index[index[:, 0] < middle]
@@ -141,9 +137,7 @@ class Canvas:
         window = self.window_of(*lobes_of(side), margin_mm=3 * self.spacing_mm)
         if window is None:
             return None
-        wanted = np.zeros(256, dtype=np.bool_)
-        wanted[[LABELS[name] for name in lobes_of(side)]] = True
-        lung = wanted[self.labels[window.box]]
+        lung = _lookup(*lobes_of(side))[self.labels[window.box]]
         outside = ~lung
         for smallest in (ndimage.minimum_filter1d, ndimage.maximum_filter1d):
             for axis in range(3):
@@ -184,6 +178,29 @@ class Canvas:
         if solid:
             self.occupied[box] |= inside
         return region, float(change[inside].mean()) if inside.any() else 0.0
+
+    def close_rim(self, region: Mask, hu: float) -> None:
+        """Fill the voxels that touch a dense lung lesion from outside the lung and hold part of the air it has replaced.
+
+        A body's surface voxels carry the wall's label and a mixture of wall and lung; airways and other hollow organs stay.
+        """
+        tight = bounding_box(region)
+        if tight is None:
+            return
+        box = window_on(self.labels.shape, self.spacing_mm, tight, self.spacing_mm).box
+        ring = ndimage.binary_dilation(region[box]) & ~_lookup(*lobes_of(None), *HOLLOW)[self.labels[box]]
+        part = self.hu[box]
+        self.hu[box] = np.where(ring & (part < hu), np.float32(hu), part)
+
+
+HOLLOW = ("background", "trachea", "main_bronchi", "esophagus", "stomach", "table")
+
+
+def _lookup(*names: str) -> Mask:
+    """[256] True at the values of the named labels."""
+    wanted = np.zeros(256, dtype=np.bool_)
+    wanted[[LABELS[name] for name in names]] = True
+    return wanted
 
 
 def lobes_of(side: Side | None) -> tuple[str, ...]:

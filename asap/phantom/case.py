@@ -13,7 +13,7 @@ from asap.phantom.false_statements import false_queries
 from asap.phantom.findings import choose_concepts, place_findings
 from asap.phantom.labels import LABELS
 from asap.phantom.scanner import random_settings, scan
-from asap.phantom.sentences import PhantomSentence, describe
+from asap.phantom.sentences import CONFUSABLE, PhantomSentence, describe
 from asap.volume import Affine, Volume
 
 # Organ id -> labels it is made of. A lung includes its lesions and pleural fluid.
@@ -59,6 +59,8 @@ def generate_case(
     streams = np.random.SeedSequence(seed).spawn(4)
     wanted = (*required, bilateral) if bilateral else required
     concepts = choose_concepts(np.random.default_rng(streams[0]), wanted)
+    if bilateral:  # nothing else that its sentence could mean
+        concepts = tuple(concept for concept in concepts if concept not in CONFUSABLE.get(bilateral, frozenset()))
     heart_scale = float(np.random.default_rng(streams[0]).uniform(1.22, 1.45)) if "cardiomegaly" in concepts else 1.0
     shape = grid_shape(spacing_mm)
     anatomy = generate_anatomy(np.random.default_rng(streams[1]), spacing_mm, shape, heart_scale)

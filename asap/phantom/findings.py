@@ -112,10 +112,7 @@ def place_findings(
     ordered = [concept for concept in CONCEPTS if concept in concepts or concept == bilateral]
     for concept in ordered:
         for side in _sides(rng, concept, bilateral):
-            placed = BUILDERS[concept](canvas, rng, side)
-            if bilateral is not None and concept != bilateral:
-                placed = [finding for finding in placed if finding.concept != bilateral]
-            found.extend(placed)
+            found.extend(BUILDERS[concept](canvas, rng, side))
     return tuple(kept for finding in found if (kept := _uncovered(finding, canvas)).region.any())
 
 

@@ -137,6 +137,7 @@ def mass(canvas: Canvas, rng: Generator, side: Side | None) -> list[PlacedFindin
         halo = coverage(distance - 6, 14.0) * allowed * np.float32(rng.uniform(0.1, 0.3))
         canvas.paint(window.box, halo, np.maximum(np.float32(-300), canvas.hu[window.box]))
     region, contrast = canvas.paint(window.box, cover, target, solid=True)
+    canvas.close_rim(region, wall_hu)
     return [PlacedFinding("mass", place, _main_lobe(canvas, window, region, place, lobe), size, region, contrast, words)]
 
 

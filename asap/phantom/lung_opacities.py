@@ -65,6 +65,7 @@ def consolidation(canvas: Canvas, rng: Generator, side: Side | None) -> list[Pla
         target = target + air * (np.float32(-850) - target)
         words += ("air-bronchogram",)
     region, contrast = canvas.paint(window.box, cover, target, solid=True)
+    canvas.close_rim(region, fill)
     return [PlacedFinding("consolidation", place, lobe, size, region, contrast, words)] if region.any() else []
 
 

@@ -40,6 +40,7 @@ def pleural_effusion(canvas: Canvas, rng: Generator, side: Side | None) -> list[
     rim_mm = rng.uniform(6, 18) if thick > 14 and rng.random() < 0.65 else 0.0
     cover = coverage(distance, canvas.spacing_mm) * allowed
     region, contrast = canvas.paint(window.box, cover, fluid_hu, solid=True)
+    canvas.close_rim(region, fluid_hu)
     if not region.any():
         return []
     amount = "small" if thick < 16 else "moderate" if thick < 38 else "large"
@@ -109,6 +110,7 @@ def _sheet(canvas: Canvas, rng: Generator, side: Side | None, concept: str, look
         distance = np.where(local > 1, depth - local, np.float32(50)).astype(np.float32)
         np.maximum(cover, coverage(distance, canvas.spacing_mm), out=cover)
     region, contrast = canvas.paint(window.box, cover * free, rng.uniform(*look.hu), solid=True)
+    canvas.close_rim(region, 40.0)
     return [PlacedFinding(concept, place, None, look.thick_mm, region, contrast)] if region.any() else []
 
 
