@@ -58,7 +58,8 @@ def generate_anatomy(
     arms = draw_arms(rng, body)
     pleura = _paint_walls(scene, arms)
     diaphragm = lungs.diaphragm_height(rng, frame, torso, body)
-    below = np.maximum((frame.z_K - diaphragm[:, :, None]) * np.float32(0.75), pleura)
+    above = (diaphragm[:, :, None] - frame.z_K) * np.float32(0.75)
+    below, room = np.maximum(-above, pleura), np.maximum(above, pleura)
     canvas.labels_IJK[below < 0] = LABELS["fat"]
     stomach = paint_abdomen(scene, below)
     canvas.paint(WHOLE, np.abs(below + np.float32(1.0)) - np.float32(1.2), 45.0, LABELS["diaphragm"])
@@ -68,18 +69,18 @@ def generate_anatomy(
     paint_great_vessels(scene)
     neck_and_airways.paint_airway(scene)
     neck_and_airways.paint_thyroid(scene)
-    distance = lungs.paint_lungs(scene, pleura, diaphragm)
+    lungs.paint_lungs(scene, room)
     skeleton.paint_girdle(scene, arms)
     skeleton.paint_sternum(scene)
     skeleton.paint_ribs(scene)
-    paint_trees(scene, distance)
+    paint_trees(scene, room)
     depth = lungs.pleural_depth(canvas.labels_IJK, spacing_mm)
     return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, _affine(rng, frame), body.contrast_hu)
 
 
 def _place(rng: np.random.Generator, body: Habitus, spacing_mm: float, shape: tuple[int, int, int]) -> Frame:
     """Put the grid around the chest; the scan range varies at both ends."""
-    centre = np.array([rng.normal(0, 5), rng.normal(4, 6), 0.0])
+    centre = np.array([rng.normal(0, 7), rng.normal(4, 9), 0.0])
     top = body.apex_z + rng.choice([rng.uniform(8, 40), rng.uniform(-6, 8), rng.uniform(40, 70)], p=[0.75, 0.1, 0.15])
     extent = (np.array(shape) - 1) * spacing_mm
     centre[2] = top - extent[2] / 2
@@ -104,7 +105,7 @@ def _paint_walls(scene: Scene, arms: tuple[Arm, Arm]) -> Floats:
         canvas.labels_IJK[box][(muscle[box] > 0) & (skin[box] < 0)] = LABELS["breast"]
     lean = np.float32(54) - np.clip(1 - np.abs(planes) * np.float32(1 / 0.24), 0, 1) * np.float32(60 + 2.0 * body.fat)
     canvas.paint(WHOLE, muscle, lean, LABELS["muscle"])
-    canvas.paint(WHOLE, pleura, -92.0, LABELS["mediastinum"])
+    canvas.paint(WHOLE, pleura, float(scene.rng.uniform(-102, -60)) + 5 * frame.noise_IJK, LABELS["mediastinum"])
     return pleura
 
 

@@ -11,31 +11,37 @@ from asap.phantom.solids import Floats, Frame, splat, tube_depth
 from asap.phantom.vessels import Tree, grow_tree
 
 
-def paint_trees(scene: Scene, distance_IJK: Floats) -> None:
-    """Arteries beside airways, and veins, from each hilum to the pleura."""
+def paint_trees(scene: Scene, room_IJK: Floats) -> None:
+    """Arteries beside airways, and veins, from each hilum to the pleura.
+
+    room_IJK: signed distance to the inside of the chest above the diaphragm. Endpoints are drawn from it and not from the
+    lungs, so that a larger heart hides vessels but moves none.
+    """
     rng, frame, canvas = scene.rng, scene.frame, scene.canvas
-    labels = canvas.labels_IJK
     vessels: list[Tree] = []
     airways: list[Tree] = []
-    thick = float(rng.uniform(0.85, 1.15))
-    for side, first, last in ((0, 2, 4), (1, 5, 6)):
-        deep = np.flatnonzero((labels >= first) & (labels <= last) & (distance_IJK < -5))
-        if len(deep) < 2000:
+    flat = room_IJK.reshape(-1)
+    litres = float((room_IJK < 0).sum()) * frame.spacing_mm**3 * 0.8e-6
+    thick = float(rng.uniform(0.85, 1.1) * np.clip((litres / 6) ** (1 / 3), 0.6, 1.05))
+    middle = [int(np.searchsorted(frame.x_I, x)) * frame.shape[1] * frame.shape[2] for x in (-22.0, 22.0)]
+    for hilum, outward, low, high in (
+        (scene.airway.hila_mm[0], 1.0, middle[1], room_IJK.size),
+        (scene.airway.hila_mm[1], -1.0, 0, middle[0]),
+    ):
+        deep = np.flatnonzero(flat[low:high] < -5) + low
+        if len(deep) * frame.spacing_mm**3 < 5e4:
             continue
-        outer = deep[distance_IJK.reshape(-1)[deep] > -15]
+        outer = deep[flat[deep] > -15]
         ends = np.concatenate([_positions(rng, frame, outer, 288), _positions(rng, frame, deep, 224)])[rng.permutation(512)]
-        hilum = scene.airway.hila_mm[side]
-        outward = np.array([1.0 if side == 0 else -1.0, 0, 0], np.float32)
-        vessels.append(
-            grow_tree(rng, hilum + np.array([0, 5.0, 2.0]) + 4 * outward, ends, twig_mm=1.08 * thick, root_mm=7.0 * thick)
-        )
         veins = np.concatenate([_positions(rng, frame, outer, 160), _positions(rng, frame, deep, 96)])
-        vessels.append(
-            grow_tree(rng, hilum + np.array([0, 11.0, -16.0]) - 4 * outward, veins, twig_mm=1.15 * thick, root_mm=6.5 * thick)
-        )
+        artery_at = hilum + np.array([4 * outward, 5.0, 2.0])
+        vein_at = hilum + np.array([-4 * outward, 11.0, -16.0])
+        vessels.append(grow_tree(rng, artery_at, ends, twig_mm=1.08 * thick, root_mm=7.0 * thick))
+        vessels.append(grow_tree(rng, vein_at, veins, twig_mm=1.15 * thick, root_mm=6.5 * thick))
         airways.append(grow_tree(rng, hilum, ends[:64] + rng.normal(0, 3, (64, 3)), twig_mm=1.0, root_mm=5.5))
     if not vessels:
         return
+    labels = canvas.labels_IJK
     lung = (labels >= LABELS[LOBES[0]]) & (labels <= LABELS[LOBES[-1]])
     hu = 45.0 + 0.85 * (0.5 * (scene.blood.right + scene.blood.left) - 42)
     cover = _cover(frame, vessels)

@@ -36,7 +36,7 @@ def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y
     upper = np.clip((z - 30) / 50, 0, 1)
     above = np.clip((z + 12) / 24, 0, 1)
     fat = np.clip(body.fat - 12, 0, 30)
-    middle = float(rng.uniform(5, 9)) + 0.2 * fat + float(rng.uniform(6, 10)) * above + 10 * upper
+    middle = float(rng.uniform(7, 13)) + 0.2 * fat + float(rng.uniform(6, 10)) * above + 10 * upper
     front = np.clip((y - 0.42 * body.chest_front * (1 - 0.8 * upper)) / 26, 0, 1)
     back = np.clip((spine_y_K[None, :] + 22 - y) / 16, 0, 1)
     thin = float(rng.uniform(1, 5)) + 0.3 * fat + 9 * upper
@@ -46,14 +46,13 @@ def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y
     return np.asarray(drift - half, np.float32), np.asarray(drift + half, np.float32)
 
 
-def paint_lungs(scene: Scene, pleura_IJK: Floats, diaphragm_IJ: Floats) -> Floats:
-    """Paint both lungs with lobes and fissures; return the signed distance to their union, mm."""
+def paint_lungs(scene: Scene, room_IJK: Floats) -> None:
+    """Paint both lungs with lobes and fissures into the room above the diaphragm (signed distance in mm)."""
     frame, body, rng = scene.frame, scene.body, scene.rng
     x, y, z = frame.x_I[:, None, None], frame.y_J[None, :, None], frame.z_K[None, None, :]
     left, right = midline_walls(rng, frame, body, scene.spine.y_K)
     slab = np.maximum(left[None] - x, x - right[None])
-    distance = np.maximum(pleura_IJK, (diaphragm_IJ[:, :, None] - z) * np.float32(0.75))
-    np.maximum(distance, -slab, out=distance)
+    distance = np.maximum(room_IJK, -slab)
     np.maximum(distance, -scene.middle.solid_IJK, out=distance)
     distance += np.float32(0.8) * frame.noise_IJK
     lobes, crease = _lobes(rng, frame, x > (0.5 * (left + right))[None], y, z)
@@ -65,7 +64,6 @@ def paint_lungs(scene: Scene, pleura_IJK: Floats, diaphragm_IJ: Floats) -> Float
     scene.canvas.paint(WHOLE, distance, hu)
     inside = distance < 0
     scene.canvas.labels_IJK[inside] = lobes[inside]
-    return distance
 
 
 def _lobes(

@@ -120,15 +120,16 @@ def _draw_spine(rng: np.random.Generator, frame: Frame, torso: Torso, body: Habi
     """A curve that follows the back of the chest and comes forward in the loin, with a little scoliosis."""
     z = frame.z_K
     back = -torso.radius_at(torso.pleura_AK, frame, np.full(len(z), 270.0, np.float32), np.minimum(z, body.apex_z - 25))
+    back = back / (1 - body.spine_dent)  # the spine stands where the chest would end without it
     smooth = np.convolve(np.pad(back, 12, mode="edge"), np.full(25, 1 / 25), mode="valid")
     smooth = smooth + 15 * np.clip(-(z + 105) / 90, 0, 1.6) ** 2
     sway = rng.normal(0, 3.0) * np.sin(z / 70 + rng.uniform(0, 6.28))
     return SpineCurve(
         x_K=sway.astype(np.float32),
         y_K=(smooth + rng.uniform(20, 27)).astype(np.float32),
-        half_width=float(rng.uniform(16.5, 20.5)),
+        half_width=float(rng.uniform(17.0, 21.5)),
         half_depth=float(rng.uniform(13.5, 16.5)),
-        cancellous_hu=float(rng.uniform(85, 210)),
+        cancellous_hu=float(rng.uniform(110, 250)),
     )
 
 

@@ -19,7 +19,10 @@ ANGLES = 720
 
 @dataclass(frozen=True)
 class Habitus:
-    """Body build of one case, in mm unless named otherwise (heart_scale is a factor, kyphosis and tilt are small)."""
+    """Body build of one case, in mm unless named otherwise.
+
+    heart_scale and muscle are factors, spine_dent is the share of the chest's depth that the spine takes, tilt a rib slope.
+    """
 
     female: bool
     chest_half_width: float
@@ -34,6 +37,7 @@ class Habitus:
     heart_scale: float
     heart_width: float
     kyphosis: float
+    spine_dent: float
     tilt: float
     lung_hu: float
     contrast_phase: str
@@ -61,8 +65,9 @@ def draw_habitus(rng: np.random.Generator, heart_scale: float) -> Habitus:
         heart_scale=float(heart_scale * (0.45 + 0.55 * size) * rng.uniform(0.94, 1.04)),
         heart_width=float(heart_scale * rng.uniform(0.39, 0.475) * 2 * half_width),
         kyphosis=float(rng.uniform(4, 26)),
+        spine_dent=float(rng.uniform(0.14, 0.27)),
         tilt=float(rng.normal(0, 4)),
-        lung_hu=float(np.clip(rng.normal(-865, 28), -920, -790)),
+        lung_hu=float(np.clip(rng.normal(-862, 38), -930, -770)),
         contrast_phase=phase,
         contrast_hu=0.0 if phase == "none" else float(rng.uniform(90, 320)),
     )
@@ -97,8 +102,10 @@ def build_torso(rng: np.random.Generator, frame: Frame, body: Habitus) -> Torso:
     """All surfaces of one body on the frame."""
     angle = np.deg2rad(np.arange(ANGLES) * (360 / ANGLES), dtype=np.float32)[:, None]
     z = frame.z_K[None, :]
-    pleura = _pleura(rng, angle, z, body)
-    muscle = _muscle(angle, z, body, pleura)
+    hull = _pleura(rng, angle, z, body)
+    muscle = _muscle(angle, z, body, hull)
+    spine_dent = np.exp(-((np.abs(np.cos(angle)) / 0.30) ** 2.0)) * (np.sin(angle) < 0)
+    pleura = np.asarray(hull * (1 - body.spine_dent * spine_dent), np.float32)
     skin = _skin(rng, angle, z, body, muscle)
     x, y = np.meshgrid(frame.x_I, frame.y_J, indexing="ij")
     rows = np.floor(np.rad2deg(np.arctan2(y, x)) * (ANGLES / 360) + 0.5).astype(np.int32) % ANGLES

@@ -70,9 +70,8 @@ def main() -> None:
         rows.append(planes(image, (image.shape[0] // 2, int(heart[:, 1].mean()) if len(heart) else 60, level)))
     for start_row in range(0, len(rows), 8):
         draw(rows[start_row : start_row + 8], arguments.out / f"phantoms_{arguments.first + start_row:03d}.png")
-    print(
-        f"anatomy {np.median(anatomy_s):.3f} s (best {min(anatomy_s):.3f}), scan {np.median(scan_s):.3f} s (best {min(scan_s):.3f})"
-    )
+    for stage, times in (("anatomy", anatomy_s), ("scan", scan_s)):
+        print(f"{stage}: median {np.median(times):.3f} s, best {min(times):.3f} s")
 
 
 if __name__ == "__main__":
