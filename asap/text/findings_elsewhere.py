@@ -28,7 +28,7 @@ OTHER_FINDINGS: dict[str, FindingEntry] = {
          "aicd", "stimulator", "generator", "tip ~4 svc|atrium|cava", "nail", "spine|spinal|vertebral ~2 fusion", "orthopedic",
          "tips", "surgical anchor", "bone anchor", "icdpacemaker", "projectile", "augmentation"),
         None, ctrate="Medical material"),
-    "fracture": FindingEntry(("fractur*", "fx", "nondisplaced"), "bone"),
+    "fracture": FindingEntry(("fractur*", "fx", "rib|cortex ~4 broken", "nondisplaced"), "bone"),
     "bone_lesion": FindingEntry(
         ("lytic", "sclerotic lesion|focus|area|density", "lytic destructive", "lytic sclerotic", "destructive ~2 lesion|process",
          "bone|bony|osseous lesion|metastas*|destruction", "bone island", "hemangioma", "sclerosis", "sclerotic",

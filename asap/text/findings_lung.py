@@ -29,7 +29,8 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
          "air space opacity|opacification|consolidation", "alveolar opacity", "pneumonic consolidation"),
         "lung", ctrate="Consolidation"),
     "opacity": FindingEntry(
-        ("opacity", "opacification", "density increase", "increase in density", "increased density", "increase of density",
+        ("opacity", "opacification", "patchy|fuzzy|flocculent|dense|strip|cord|streak|striped ~2 shadow", "density shadow",
+         "density increase", "increase in density", "increased density", "increase of density",
          "patchy density", "dependent|depandant density", "increased opacity", "shadowing", "airspace process"),
         "lung", becomes=(("pleura", "pleural_thickening"), ("liver", "liver_lesion"), ("bone", "bone_lesion"),
                          ("mediastinum", "mediastinal_abnormality"), ("soft_tissue", "soft_tissue_lesion"),
@@ -51,7 +52,7 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
         ("emphysem*", "copd", "centrilobular emphysem*", "paraseptal emphysem*", "chronic obstructive"),
         "lung", ctrate="Emphysema", becomes=(("soft_tissue", "subcutaneous_emphysema"), ("chest_wall",
         "subcutaneous_emphysema"))),
-    "bulla": FindingEntry(("bulla", "bullous", "bleb", "bulla formation", "emphysematous bulla"), "lung"),
+    "bulla": FindingEntry(("bulla", "bullous", "bleb", "bulla formation", "bubble shadow", "emphysematous bulla"), "lung"),
     "cavity": FindingEntry(("cavit*", "cavitary lesion|nodule|mass", "cavitated lesion|nodule|mass", "cavern*"), "lung"),
     "fibrosis": FindingEntry(
         ("fibros*", "fibrotic", "fibrotic change|density|sequela|band|area|recession", "sequela|sequelae|sequel",
@@ -90,7 +91,8 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
         "lung", ctrate="Lung nodule", becomes=(("mediastinum", "calcified_lymph_node"), ("hilum", "calcified_lymph_node"),
                                                *ORGAN_LESIONS)),
     "pleural_thickening": FindingEntry(
-        ("pleural thicken*", "thicken* ~3 pleura|pleural", "pleura|pleural ~4 thicken*|thickness", "pachypleur*", "apical cap",
+        ("pleural thicken*", "thicken* ~3 pleura|pleural", "pleura|pleural ~4 thicken*|thickness", "pachypleur*",
+         "pleura|pleural hypertroph*", "apical cap",
          "pleural irregular*", "apical capping", "fissural thicken*", "apical thicken*", "pleural reaction"),
         "pleura", keeps_place=True),
     "pleural_plaque": FindingEntry(
@@ -139,7 +141,8 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
     "airway_obstruction": FindingEntry(
         ("occlu*", "obstruct*", "stenos*", "endobronchial ~2 lesion|mass", "endotracheal ~2 lesion|mass", "narrow*",
          "luminal ~2 narrow*",
-         "tracheal stenosis|narrow*", "obstructive pathology", "bronch* ~3 cut off|narrow*|obliterat*|obstruct*|interrupt*"),
+         "tracheal stenosis|narrow*", "obstructive pathology", "bronch* ~8 cut off",
+         "bronch* ~3 cut off|narrow*|obliterat*|obstruct*|interrupt*"),
         "airway", becomes=(("coronary_arteries", "vascular_abnormality"), ("artery", "vascular_abnormality"),
                            ("aorta", "vascular_abnormality"), ("vena_cava", "vascular_abnormality"), ("spine",
                             "degenerative_change"),

@@ -81,7 +81,7 @@ MEDIASTINAL_FINDINGS: dict[str, FindingEntry] = {
          "hilar|mediastinal|subcarinal ~2 calcif*",
          "calcif* ~3 hilar|mediastinal|hilum"), "lymph_node",
         ctrate="Lymphadenopathy"),
-    "valve_calcification": FindingEntry(("valve|valvular|annulus|annular|mitral ~4 calcif*",
+    "valve_calcification": FindingEntry(("valve|valvular|annulus|mitral ~4 calcif*",
     "calcif* ~4 valve|annulus|mitral|valvular"),
                                         "heart", keeps_place=True),
     "pneumomediastinum": FindingEntry(("pneumomediast*", "mediastinal emphysema|air", "free air ~3 mediastin*"), "mediastinum",

@@ -174,9 +174,21 @@ def _lists(tokens: Sequence[Token], phrases: Sequence[Place]) -> list[int]:
         if n == 0:
             numbers.append(0)
             continue
-        between = tokens[phrases[n - 1].last + 1 : phrase.first]
+        between = _outside_brackets(tokens[phrases[n - 1].last + 1 : phrase.first])
         numbers.append(numbers[-1] + (not all(token.form in _LIST_WORDS for token in between)))
     return numbers
+
+
+def _outside_brackets(tokens: Sequence[Token]) -> list[Token]:
+    """Tokens without what stands in brackets, such as slice numbers between the places of a list."""
+    kept: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += token.form == "("
+        if depth <= 0:
+            kept.append(token)
+        depth -= token.form == ")"
+    return kept
 
 
 def _sides_shared(phrases: Sequence[Place], lists: Sequence[int]) -> list[Place]:
