@@ -81,8 +81,8 @@ FINDINGS: dict[str, Phrasing] = {
         one=("pneumothorax",),
         bulk=("pneumothorax", "free pleural air"),
         own=(
-            "Air in the {at}.",
-            "Free air is observed in the {at}.",
+            "Pleural air in the {at}.",
+            "Free pleural air is observed in the {at}.",
             "The lung has partially collapsed with a pneumothorax{in}.",
         ),
     ),
@@ -210,7 +210,7 @@ FINDINGS: dict[str, Phrasing] = {
     "medical_material": Phrasing(),
     "bone_lesion": Phrasing(
         one=("bone lesion", "osseous lesion", "focal bone lesion", "bone metastasis"),
-        own=("Focal abnormality of bone density{in}.", "Suspicious osseous focus{in}."),
+        own=("Focal abnormality of bone density{in}.", "Suspicious bone lesion{in}."),
     ),
     "fracture": Phrasing(one=("fracture", "old fracture", "healing fracture", "fracture line"), own=("Fractured bone{in}.",)),
     "liver_lesion": Phrasing(
