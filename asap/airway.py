@@ -42,25 +42,19 @@ def _longest_tube(air: Mask, hu: NDArray[np.float32], spacing: tuple[float, floa
     labels, count = ndimage.label(air, plane)
     if count == 0:
         return np.zeros_like(air)
-    number = np.arange(1, count + 1)
-    rim = ndimage.binary_dilation(air, plane) & ~air
-    walls = ndimage.grey_dilation(labels, footprint=plane) * rim
-    area = np.bincount(labels.ravel(), minlength=count + 1) * spacing[0] * spacing[1]
-    wall_total = np.bincount(walls.ravel(), weights=hu.ravel(), minlength=count + 1)
-    wall_hu = wall_total / np.maximum(np.bincount(walls.ravel(), minlength=count + 1), 1)
-    centre_i, centre_j = (np.append(0.0, ndimage.mean(grid, labels, number)) for grid in np.indices(air.shape)[:2])
-    round_enough = (area >= AREA_MM2[0]) & (area <= AREA_MM2[1]) & (wall_hu > BRONCHUS_WALL_ABOVE_HU) & (centre_j > spine[1])
-    round_enough &= np.abs(centre_i - spine[0]) * spacing[0] <= FROM_MIDLINE_MM
-    round_enough[0] = False
-    above, below = labels[:, :, 1:], labels[:, :, :-1]
-    pairs = np.unique(np.stack([above, below], axis=-1)[(above > 0) & (below > 0)].reshape(-1, 2), axis=0)
-    followers: dict[int, list[int]] = {}
-    for upper, lower in pairs:
-        if round_enough[upper] and round_enough[lower] and area[lower] <= GROWTH * area[upper]:
-            followers.setdefault(int(upper), []).append(int(lower))
+    i, j, k = np.nonzero(air)
+    piece = labels[i, j, k]
+    cells = np.maximum(np.bincount(piece, minlength=count + 1), 1)
+    area = cells * spacing[0] * spacing[1]
+    centre_i, centre_j = (np.bincount(piece, weights=axis, minlength=count + 1) / cells for axis in (i, j))
     slice_of = np.zeros(count + 1, dtype=np.int64)
-    slice_of[labels[air]] = np.nonzero(air)[2]
-    depth = np.where(round_enough, 1, 0)
+    slice_of[piece] = k
+    wall_hu = _wall_hu(labels, count, hu, plane)
+    fits = (area >= AREA_MM2[0]) & (area <= AREA_MM2[1]) & (wall_hu > BRONCHUS_WALL_ABOVE_HU) & (centre_j > spine[1])
+    fits &= np.abs(centre_i - spine[0]) * spacing[0] <= FROM_MIDLINE_MM
+    fits[0] = False
+    followers = _followers(labels, fits, area)
+    depth = np.where(fits, 1, 0)
     for upper in sorted(followers, key=lambda number: slice_of[number]):
         depth[upper] = 1 + max(int(depth[lower]) for lower in followers[upper])
     start = int(np.where(wall_hu > TRACHEA_WALL_ABOVE_HU, depth, 0).argmax())
@@ -69,3 +63,22 @@ def _longest_tube(air: Mask, hu: NDArray[np.float32], spacing: tuple[float, floa
         front = [lower for upper in front for lower in followers.get(upper, [])]
         chosen.update(front)
     return np.isin(labels, list(chosen)) & air
+
+
+def _wall_hu(labels: NDArray[np.int32], count: int, hu: NDArray[np.float32], plane: Mask) -> NDArray[np.float64]:
+    """Mean HU of the cells around every piece in its slice, [count + 1]."""
+    walls = np.where(labels > 0, 0, ndimage.grey_dilation(labels, footprint=plane)).ravel()
+    cells = np.nonzero(walls)[0]
+    total = np.bincount(walls[cells], weights=hu.ravel()[cells], minlength=count + 1)
+    return np.asarray(total / np.maximum(np.bincount(walls[cells], minlength=count + 1), 1))
+
+
+def _followers(labels: NDArray[np.int32], fits: Mask, area: NDArray[np.float64]) -> dict[int, list[int]]:
+    """For every piece that fits: the fitting pieces it overlaps in the slice below that are not much larger."""
+    above, below = labels[:, :, 1:], labels[:, :, :-1]
+    both = fits[above] & fits[below]
+    followers: dict[int, list[int]] = {}
+    for upper, lower in sorted(set(zip(above[both].tolist(), below[both].tolist(), strict=True))):
+        if area[lower] <= GROWTH * area[upper]:
+            followers.setdefault(upper, []).append(lower)
+    return followers
