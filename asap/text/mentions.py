@@ -12,6 +12,7 @@ from asap.text.normality import normal_positions
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.placement import SentencePlaces
 from asap.text.sizes import Size, find_sizes
+from asap.text.spelling import corrected
 from asap.text.tokens import Token, tokenise
 from asap.text.vocabulary import FINDINGS
 
@@ -31,7 +32,7 @@ class Reading:
 
 def read_mentions(text: str) -> Reading:
     """Read one sentence."""
-    tokens = tokenise(text)
+    tokens = [Token(corrected(token.form), token.start, token.end) for token in tokenise(text)]
     sides = find_sides(tokens)
     places = find_places(tokens, sides)
     cues = find_cues(tokens)

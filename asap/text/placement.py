@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 
 from asap.report import Side
 from asap.text.anatomy import Place, SideWord
 from asap.text.patterns import Match
 from asap.text.tokens import Token
-from asap.text.vocabulary import FINDINGS, ancestors
+from asap.text.vocabulary import ANATOMY, FINDINGS, ancestors
 
 # fmt: off
 _BREAK_WORDS = frozenset({";", ".", "but", "however", "except", "although", "while", "whereas"})
@@ -72,6 +73,8 @@ class SentencePlaces:
         fitting = [n for n in phrases if _fits(match.key, self._phrases[n].anatomy)]
         if not fitting:
             return [Located(match.key, FINDINGS[match.key].anatomy, self._side_word(match, FINDINGS[match.key].anatomy))]
+        if FINDINGS[match.key].anatomy == "lymph_node":
+            fitting = self._without_bare_nodes(match, fitting)
         nearest = self._deepened(match, min(fitting, key=lambda n: self._distance(match, n)), fitting)
         listed = sorted((n for n in fitting if self._lists[n] == self._lists[nearest]), key=lambda n: self._distance(match, n))
         found: dict[Located, None] = {}
@@ -99,6 +102,16 @@ class SentencePlaces:
             return self._cost[phrase.first] - self._cost[match.last + 1]
         return max(0.0, self._cost[match.first] - self._cost[phrase.last + 1])
 
+    def _without_bare_nodes(self, match: Match, fitting: list[int]) -> list[int]:
+        """Places of lymph nodes, "lymph node" itself left out where the statement says where they are."""
+        regions = [
+            n
+            for n in fitting
+            if (self._phrases[n].anatomy != "lymph_node" or self._phrases[n].side is not None)
+            and self._between(match, self._phrases[n]) < 5.0
+        ]
+        return regions or fitting
+
     def _deepened(self, match: Match, nearest: int, fitting: Sequence[int]) -> int:
         """Where the nearest place is a whole ("pulmonary nodule"), the nearest part of it that the same statement names."""
         whole = self._phrases[nearest]
@@ -123,6 +136,7 @@ class SentencePlaces:
         return min(own, key=lambda side: min(abs(side.first - match.last), abs(match.first - side.last))).side
 
 
+@lru_cache(maxsize=len(FINDINGS) * len(ANATOMY))
 def _fits(concept: str, anatomy: str) -> bool:
     """Whether a finding can be at a place: anywhere for general words, else at its usual place, a part of it, a special one."""
     entry = FINDINGS[concept]

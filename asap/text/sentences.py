@@ -8,7 +8,7 @@ from asap.limits import MAX_SENTENCE_CHARS
 
 # What may end a sentence: a mark with its closing quotes and brackets, a line break, or a quotation mark used as a bullet.
 _BOUNDARY = re.compile(
-    r"(?<=[a-z]{3})\.(?=[A-Z][a-z])|[.!?]+[\"'”\u2019)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)"
+    r"(?<=[a-z]{3})\.(?=[A-Z][a-z])|[.!?\u3002]+[\"'”\u2019)\]]*(?=\s|[\"“•]|$)|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+|(?<=\s)[\"•●▪◦‣](?=\s?\S)"
 )
 _LAST_WORD = re.compile(r"[^\s(\[]{1,24}$")
 _FIRST = re.compile(r"\S")
@@ -109,7 +109,7 @@ def split_sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     for match in _BOUNDARY.finditer(text, start, end):
         if match.start() < opened or not _ends_sentence(text, opened, match, end):
             continue
-        stop = match.end() if match.group()[0] in ".!?" else match.start()
+        stop = match.end() if match.group()[0] in ".!?\u3002" else match.start()
         spans.extend(_trimmed(text, opened, stop))
         opened = match.end()
     spans.extend(_trimmed(text, opened, end))
@@ -126,7 +126,7 @@ def _ends_sentence(text: str, opened: int, match: re.Match[str], end: int) -> bo
     before = text[max(opened, match.start() - 32) : match.start()]
     word = _LAST_WORD.search(before)
     last = word.group().lower().rstrip(",") if word else ""
-    if mark not in ".!?":
+    if mark not in ".!?\u3002":
         return _ends_line(text, match, follows, before, last)
     if mark == "." and len(match.group()) == 1:
         return _full_stop_ends(text, opened, match, follows.group(), last)
