@@ -54,13 +54,13 @@ def orientation_letters(sheet: Sheet, panel: Panel, size: float = 14) -> None:
         sheet.text(at_x, at_y, letter, size=size, bold=True, align=(across, down), halo=True)
 
 
-def cross_hair(sheet: Sheet, panel: Panel, point: Point) -> None:
+def cross_hair(sheet: Sheet, panel: Panel, point: Point, width: float = 1.4) -> None:
     """Four short arms about a point, open in the middle so that nothing is hidden."""
     x, y = panel.page_position(point)
     gap, arm = CROSS_HAIR_GAP_MM / panel.plane.pixel_mm, CROSS_HAIR_ARM_MM / panel.plane.pixel_mm
     for step in (-1, 1):
-        sheet.path([x + step * gap, x + step * arm], [y, y], panel.frame, colour=ACCENT, width=1.4, halo=True)
-        sheet.path([x, x], [y + step * gap, y + step * arm], panel.frame, colour=ACCENT, width=1.4, halo=True)
+        sheet.path([x + step * gap, x + step * arm], [y, y], panel.frame, colour=ACCENT, width=width, halo=True)
+        sheet.path([x, x], [y + step * gap, y + step * arm], panel.frame, colour=ACCENT, width=width, halo=True)
 
 
 def scale_bar(sheet: Sheet, panel: Panel, length_mm: float = 50.0) -> None:

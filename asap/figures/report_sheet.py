@@ -112,8 +112,8 @@ def _card_pictures(sheet: Sheet, volume: Volume, card: _Card, panels: tuple[Pane
     window = window_for(card.grounding.sentence)
     for panel in panels:
         sheet.picture(panel.x, panel.y, picture(volume, card.heat, panel.plane, window))
-        region_outline(sheet, panel, card.heat, width=1.0)
-        cross_hair(sheet, panel, card.peak)
+        region_outline(sheet, panel, card.heat, width=0.9)
+        cross_hair(sheet, panel, card.peak, width=0.9)
         orientation_letters(sheet, panel, size=11)
 
 
