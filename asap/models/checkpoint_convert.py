@@ -12,6 +12,7 @@ from asap.errors import WeightsError
 from asap.models.asap import Asap
 from asap.models.checkpoint_names import fate, from_checkpoint, sources
 from asap.models.config import AsapConfig
+from asap.models.load import fill
 
 FLOAT_TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 MAX_TENSOR_VALUES = 2**28
@@ -104,9 +105,6 @@ def _zeros(name: str, config: AsapConfig) -> Tensor:
 
 def _model_tensors(entries: Mapping[str, Tensor], config: AsapConfig, dtype: torch.dtype) -> dict[str, Tensor]:
     with torch.device("meta"):
-        expected = Asap(config).set_precision(dtype).state_dict()
-    tensors = from_checkpoint(entries, config)
-    for name, value in tensors.items():
-        if value.shape != expected[name].shape:
-            raise WeightsError(f"The checkpoint's entry for {name} has another shape than this model.")
-    return {name: value.to(expected[name].dtype) for name, value in tensors.items()}
+        model = Asap(config)
+    fill(model, {name: value.float() for name, value in from_checkpoint(entries, config).items()})
+    return dict(model.set_precision(dtype).state_dict())

@@ -71,7 +71,7 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put tensors into a model in place of its own, without copies. WeightsError unless names and shapes agree exactly."""
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     if {name: tuple(value.shape) for name, value in tensors.items()} != expected:
-        raise WeightsError("The weights do not fit the sizes their manifest names.")
+        raise WeightsError("The weights do not fit the sizes of the model they are said to be.")
     model.load_state_dict(dict(tensors), strict=True, assign=True)
 
 
@@ -116,7 +116,7 @@ def _assemble_mini(stored: StoredWeights, dtype: torch.dtype | None) -> LoadedMi
     from asap.models.mini_image import MiniConfig  # noqa: PLC0415
 
     manifest = stored.manifest
-    config = MiniConfig(**values_from_json(MiniConfig, manifest.config))
+    config = MiniConfig.from_json(manifest.config)
     model = AsapMini(config)  # a few MB: built with its tables, then filled
     fill(model, stored.tensors)
     model = frozen(model if dtype is None else model.to(dtype))
