@@ -28,7 +28,7 @@ class PlacedFinding:
     """One lesion and where it is.
 
     concept: finding id. side: the patient's side, None for unpaired organs. anatomy: lobe or organ id, None if it spans several.
-    size_mm: largest extent that was asked for. region: (i, j, k) bool, voxels with more than half of the lesion's full effect.
+    size_mm: largest extent (of fluid: thickness). region: (i, j, k) bool, voxels with more than half of the lesion's full effect.
     contrast_hu: mean change of HU inside the region. modifiers: words that describe it ("spiculated").
     """
 

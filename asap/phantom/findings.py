@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from asap.phantom import devices, heart_and_vessels, lung_diffuse, lung_focal, lung_opacities, mediastinum_and_wall, pleura
-from asap.phantom.canvas import Canvas, PlacedFinding
+from asap.phantom.canvas import Canvas, PlacedFinding, bounding_box
 from asap.report import Side
 
 Builder = Callable[[Canvas, np.random.Generator, Side | None], list[PlacedFinding]]
@@ -113,7 +113,8 @@ def place_findings(
     for concept in ordered:
         for side in _sides(rng, concept, bilateral):
             found.extend(BUILDERS[concept](canvas, rng, side))
-    return tuple(kept for finding in found if (kept := _uncovered(finding, canvas)).region.any())
+    kept = (_uncovered(finding, canvas) for finding in found)
+    return tuple(_with_true_size(finding, canvas.spacing_mm) for finding in kept if finding.region.any())
 
 
 def _sides(rng: np.random.Generator, concept: str, bilateral: str | None) -> list[Side | None]:
@@ -131,3 +132,12 @@ def _uncovered(finding: PlacedFinding, canvas: Canvas) -> PlacedFinding:
     if finding.concept not in _OPEN_TEXTURES:
         return finding
     return replace(finding, region=finding.region & ~canvas.occupied)
+
+
+def _with_true_size(finding: PlacedFinding, spacing_mm: float) -> PlacedFinding:
+    """The finding with a size no larger than the diagonal of its box: fissure and pleura may have cut the lesion down."""
+    box = bounding_box(finding.region)
+    if finding.size_mm is None or box is None:
+        return finding
+    diagonal_mm = float(np.linalg.norm([s.stop - s.start for s in box])) * spacing_mm
+    return replace(finding, size_mm=min(finding.size_mm, diagonal_mm))

@@ -115,7 +115,7 @@ def tree_in_bud(canvas: Canvas, rng: Generator, side: Side | None) -> list[Place
         np.maximum(cover, coverage(distance, canvas.spacing_mm), out=cover)
     cover *= own_lobe(canvas, window, place, lobe)
     target = np.maximum(np.float32(rng.uniform(-250, 0)), canvas.hu[window.box])
-    region, contrast = canvas.paint(window.box, cover, target, solid=True)
+    region, contrast = canvas.paint(window.box, cover, target, solid=True, least=0.35)
     return [PlacedFinding("tree_in_bud", place, lobe, 2 * radius, region, contrast)] if region.any() else []
 
 

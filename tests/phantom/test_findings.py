@@ -32,7 +32,7 @@ def test_a_finding_changes_its_region_and_stays_in_it(anatomy: Anatomy, concept:
         return
     assert (change[region] > 1).mean() > 0.6
     near = ndimage.binary_dilation(region, iterations=6)
-    assert change[~near].sum() < 0.02 * change.sum() or concept == "mosaic_attenuation"
+    assert change[~near].sum() < 0.05 * change.sum() or concept == "mosaic_attenuation"
 
 
 @pytest.mark.parametrize("concept", sorted(LUNG_CONCEPTS | PLEURAL_CONCEPTS))
@@ -102,3 +102,15 @@ def test_an_occupied_lung_leaves_a_finding_out(anatomy: Anatomy) -> None:
     canvas = Canvas(replace(anatomy))
     canvas.occupied[:] = True
     assert place_findings(canvas, np.random.default_rng(0), ("nodule", "mass", "pleural_effusion")) == ()
+
+
+def test_a_stated_size_fits_the_region(anatomy: Anatomy) -> None:
+    canvas = Canvas(anatomy)
+    for finding in place_findings(
+        canvas, np.random.default_rng(11), ("mass", "bulla", "consolidation", "nodule", "ground_glass")
+    ):
+        corners = np.argwhere(finding.region)
+        extent = 3.0 * (np.ptp(corners, axis=0) + 1)
+        assert finding.size_mm is not None
+        assert finding.size_mm <= np.linalg.norm(extent) + 1e-6
+        assert extent.max() <= 2.2 * finding.size_mm + 6
