@@ -72,7 +72,6 @@ class PatternIndex:
     def __init__(self, table: Iterable[tuple[str, Iterable[str]]]) -> None:
         self._exact: dict[str, list[_Pattern]] = defaultdict(list)
         self._prefix: dict[str, list[_Pattern]] = defaultdict(list)
-        self._known: dict[str, list[_Pattern]] = {}
         for key, patterns in table:
             for pattern in patterns:
                 elements = _parse(pattern)
@@ -82,6 +81,9 @@ class PatternIndex:
                     self._exact[form].append((key, elements, needed))
                 for prefix in elements[0].prefixes:
                     self._prefix[prefix].append((key, elements, needed))
+
+        self._shortest_prefix = min(map(len, self._prefix), default=_LONGEST_PREFIX)
+        self._known: dict[str, list[_Pattern]] = {}
 
     def find(self, tokens: Sequence[Token]) -> list[Match]:
         """Every match of every pattern, in order of the first token."""
@@ -103,7 +105,7 @@ class PatternIndex:
         known = self._known.get(form)
         if known is None:
             known = list(self._exact.get(form, ()))
-            for length in range(1, min(len(form), _LONGEST_PREFIX) + 1):
+            for length in range(self._shortest_prefix, min(len(form), _LONGEST_PREFIX) + 1):
                 known.extend(self._prefix.get(form[:length], ()))
             if len(self._known) < _REMEMBERED_FORMS:
                 self._known[form] = known

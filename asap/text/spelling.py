@@ -14,11 +14,14 @@ from asap.text.vocabulary import ANATOMY, FINDINGS
 
 _SHORTEST = 7
 # Words of their own that stand one letter from a known one.
-_KEPT = frozenset(
-    {"infusion", "inferior", "anterior", "interior", "posterior", "superior", "exterior", "internal", "external", "lobular",
-        "inflamed",
-     "display", "displayed", "lobulated", "mineral", "cochlea", "compare", "resolve", "contract", "suction", "structured", "included"}
-)  # fmt: skip
+# fmt: off
+_KEPT = frozenset({
+    "infusion", "inferior", "anterior", "interior", "posterior", "superior", "exterior", "internal", "external", "lobular",
+    "inflamed",
+    "display", "displayed", "lobulated", "mineral", "cochlea", "compare", "resolve", "contract", "suction", "structured",
+    "included",
+    "thicker", "thickest", "thrombus", "reversal", "tubercle"})
+# fmt: on
 
 
 def _known() -> tuple[frozenset[str], tuple[str, ...]]:
@@ -56,6 +59,7 @@ def _index(known: Iterable[str]) -> dict[str, str]:
     return index
 
 
+_LONG_STEMS = tuple(stem for stem in _STEMS if len(stem) >= _SHORTEST)
 _WORD_INDEX = _index(_WORDS)
 _STEM_INDEX = _index(_STEMS)
 _LONGEST_STEM = 1 + max(len(stem) for stem in _STEMS)
@@ -64,7 +68,7 @@ _LONGEST_STEM = 1 + max(len(stem) for stem in _STEMS)
 @lru_cache(maxsize=8192)
 def corrected(form: str) -> str:
     """`form` itself where a pattern knows it or nothing is one letter away, else the known word or stem it was meant to be."""
-    if len(form) < _SHORTEST or not form.isalpha() or form in _WORDS or form in _KEPT or form.startswith(_STEMS):
+    if len(form) < _SHORTEST or not form.isalpha() or form in _WORDS or form in _KEPT or form.startswith(_LONG_STEMS):
         return form
     whole = _nearest(form, _WORD_INDEX)
     if whole is not None:
