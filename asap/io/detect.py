@@ -22,7 +22,7 @@ _NAMED = (
 
 def parse(path: Path) -> Volume:
     """Read any supported image in this process. Raises InputError; `asap.io.read.read_volume` runs it in a child."""
-    if path.is_dir():
+    if _is_folder(path):
         return dicom.read_dicom_series(path)
     with open_regular(path) as file:
         prefix = file.read(_PREFIX_BYTES) or b""
@@ -40,6 +40,13 @@ def parse(path: Path) -> Volume:
         if prefix.startswith(magic):
             raise InputError(sentence)
     raise InputError(_UNKNOWN)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise InputError("The file does not exist or may not be read.") from error
 
 
 def _inflated_start(prefix: bytes) -> bytes:

@@ -23,7 +23,8 @@ AIR_HU = -1024
 # A padding value is replaced by air only when it stands for no tissue; a wrong header must not turn water into air.
 _NO_TISSUE_BELOW_HU, _NO_TISSUE_ABOVE_HU = -1000, 10000
 _DICOMDIR = "1.2.840.10008.1.3.10"
-_SLICE_NAME = re.compile(r"(?i).*\.(dcm|dicom|ima)|[0-9.]+")
+# How exporters name slices; such a file that is no DICOM file is a damaged slice, not a stranger.
+_SLICE_NAME = re.compile(r"(?i).*\.(dcm|dicom|ima)|(i|im|img|image|slice|ct)?[-_. ]?[0-9][0-9._-]*")
 _ONE_SLICE = "A single slice is not a volume; choose the folder that holds the whole series."
 
 
@@ -57,6 +58,8 @@ def _dicom_paths(folder: Path) -> list[Path]:
                     raise LimitError(f"The folder holds more than {limits.MAX_DICOM_FILES} files.")
                 if entry.is_symlink():
                     raise InputError("The folder contains links; copy the DICOM files themselves into it.")
+                if entry.name.startswith("."):  # such as the resource forks macOS leaves beside each slice
+                    continue
                 if entry.is_file() and _is_dicom(Path(entry.path)):
                     found.append(Path(entry.path))
     except OSError as error:

@@ -197,12 +197,15 @@ def test_localizers_and_reports_beside_a_series_are_passed_over(tmp_path: Path) 
     del report.PixelData
     synthetic.save_dicom(report, tmp_path / "report.dcm")
     (tmp_path / "README.md").write_text("about this series")
+    (tmp_path / "._IM0001.dcm").write_bytes(b"\0\5\x16\7resource fork")
     assert np.array_equal(read_dicom_series(tmp_path).reoriented_to_ras().hu, hu)
 
 
-def test_a_damaged_slice_is_not_taken_for_a_stranger(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["IM0006", "1.2.840.113619", "ct-0006", "slice_6", "00000006", "a.dcm", "b.IMA"])
+def test_a_damaged_slice_is_not_taken_for_a_stranger(name: str, tmp_path: Path) -> None:
     paths = synthetic.write_dicom(tmp_path, synthetic.example_hu((6, 5, 7)), synthetic.ras_affine())
-    paths[-1].write_bytes(b"")  # the last slice: nothing would seem to be missing
+    paths[-1].unlink()  # the last slice: nothing would seem to be missing
+    (tmp_path / name).write_bytes(b"")
     with pytest.raises(InputError, match="damaged"):
         read_dicom_series(tmp_path)
 
