@@ -74,8 +74,12 @@ def generate_anatomy(
     skeleton.paint_sternum(scene)
     skeleton.paint_ribs(scene)
     paint_trees(scene, room)
+    affine = _affine(rng, frame)
+    roll = float(np.clip(rng.normal(0, 4), -11, 11))
+    if abs(roll) > 1.5:
+        canvas = _rolled(canvas, roll)
     depth = lungs.pleural_depth(canvas.labels_IJK, spacing_mm)
-    return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, _affine(rng, frame), body.contrast_hu)
+    return Anatomy(canvas.hu_IJK, canvas.labels_IJK, depth, affine, body.contrast_hu)
 
 
 def _place(rng: np.random.Generator, body: Habitus, spacing_mm: float, shape: tuple[int, int, int]) -> Frame:
@@ -95,15 +99,20 @@ def _paint_walls(scene: Scene, arms: tuple[Arm, Arm]) -> Floats:
     skin, muscle, pleura = (torso.distance(table) for table in (torso.skin_AK, torso.muscle_AK, torso.pleura_AK))
     merge_arms(frame, arms, body, skin, muscle)
     planes = smooth_noise(scene.rng, frame.shape, tuple(int(max(4, n * frame.spacing_mm / 24)) for n in frame.shape))
-    fat = np.float32(-102) + 6 * planes
-    fat += np.clip(1.3 - np.abs(skin + 1.2) * np.float32(0.5), 0, 0.7) * 110
+    fat = np.abs(skin + np.float32(1.2))
+    fat *= np.float32(-55)
+    np.clip(fat + np.float32(143), 0, 77, out=fat)  # the skin itself, thinner than a voxel
+    fat += np.float32(6) * planes - np.float32(102)
     if body.female:
         _add_glands(scene, fat, np.minimum(-skin - 5, muscle - 3), planes)
     canvas.paint(WHOLE, skin, fat, LABELS["fat"])
     if body.female:
         box = frame.box(BREASTS[0], BREASTS[1])
         canvas.labels_IJK[box][(muscle[box] > 0) & (skin[box] < 0)] = LABELS["breast"]
-    lean = np.float32(54) - np.clip(1 - np.abs(planes) * np.float32(1 / 0.24), 0, 1) * np.float32(60 + 2.0 * body.fat)
+    lean = np.abs(planes)
+    lean *= np.float32((60 + 2.0 * body.fat) / 0.24)
+    np.minimum(lean, np.float32(60 + 2.0 * body.fat), out=lean)
+    lean += np.float32(54 - 60 - 2.0 * body.fat)
     canvas.paint(WHOLE, muscle, lean, LABELS["muscle"])
     canvas.paint(WHOLE, pleura, float(scene.rng.uniform(-102, -60)) + 5 * frame.noise_IJK, LABELS["mediastinum"])
     return pleura
@@ -122,3 +131,25 @@ def _affine(rng: np.random.Generator, frame: Frame) -> Affine:
     affine = np.diag([frame.spacing_mm] * 3 + [1.0]).astype(np.float64)
     affine[:3, 3] = frame.first_mm + rng.uniform(-1, 1, 3) * np.array([25.0, 120.0, 150.0])
     return affine
+
+
+def _rolled(canvas: Painting, angle_deg: float) -> Painting:
+    """The body turned about its long axis, as patients lie: HU interpolated in the plane, labels from the nearest voxel."""
+    count_i, count_j, count_k = canvas.hu_IJK.shape
+    x, y = np.meshgrid(np.arange(count_i) - count_i / 2, np.arange(count_j) - count_j / 2, indexing="ij")
+    cosine, sine = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+    from_i, from_j = (cosine * x - sine * y + count_i / 2).ravel(), (sine * x + cosine * y + count_j / 2).ravel()
+    known = (from_i >= 0) & (from_i < count_i - 1) & (from_j >= 0) & (from_j < count_j - 1)
+    low_i, low_j = np.floor(from_i[known]).astype(int), np.floor(from_j[known]).astype(int)
+    rest_i, rest_j = (from_i[known] - low_i)[:, None], (from_j[known] - low_j)[:, None]
+    rows_RK = canvas.hu_IJK.reshape(-1, count_k)
+    hu = np.full_like(rows_RK, -1000)
+    labels = np.zeros((len(hu), count_k), np.uint8)
+    blend = np.zeros((len(low_i), count_k), np.float32)
+    for step_i, step_j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (rest_i if step_i else 1 - rest_i) * (rest_j if step_j else 1 - rest_j)
+        blend += weight.astype(np.float32) * rows_RK[(low_i + step_i) * count_j + low_j + step_j]
+    hu[known] = blend
+    nearest = np.rint(from_i[known]).astype(int) * count_j + np.rint(from_j[known]).astype(int)
+    labels[known] = canvas.labels_IJK.reshape(-1, count_k)[nearest]
+    return Painting(canvas.frame, hu.reshape(canvas.hu_IJK.shape), labels.reshape(canvas.hu_IJK.shape))

@@ -19,7 +19,7 @@ def paint_tube(scene: Scene, tube: Tube, hu: float, label: str, cover_mm: float 
     knots, radii = tube
     curve = smooth_curve(np.asarray(knots), float(np.clip(0.6 * min(radii), 2.2, 5.5)))
     sizes = np.interp(np.linspace(0, 1, len(curve)), np.linspace(0, 1, len(radii)), radii)
-    reach = 3.0 if cover_mm is None else 10.0
+    reach = 3.0 if cover_mm is None else 9.0
     box, depth = tube_depth(scene.frame, curve, sizes + reach)
     distance = np.float32(reach) - depth
     if cover_mm is not None:

@@ -45,8 +45,9 @@ def paint_trees(scene: Scene, room_IJK: Floats) -> None:
     lung = (labels >= LABELS[LOBES[0]]) & (labels <= LABELS[LOBES[-1]])
     hu = 45.0 + 0.85 * (0.5 * (scene.blood.right + scene.blood.left) - 42)
     cover = _cover(frame, vessels)
-    image = canvas.hu_IJK
-    image += np.where(lung, cover * (hu - image), 0).astype(np.float32)
+    cover *= lung
+    cover *= np.float32(hu) - canvas.hu_IJK
+    np.add(canvas.hu_IJK, cover, out=canvas.hu_IJK)
     points, radii = np.concatenate([t.points_N3 for t in airways]), np.concatenate([t.radii_N for t in airways])
     open_enough = radii > 1.2
     box, depth = tube_depth(frame, points[open_enough], radii[open_enough])
@@ -68,7 +69,7 @@ def _cover(frame: Frame, trees: list[Tree]) -> Floats:
         box, depth = tube_depth(frame, points[~narrow], radii[~narrow])
         view = cover[box]
         np.maximum(view, np.clip(0.5 + depth / np.float32(frame.spacing_mm), 0, 1), out=view)
-    return np.minimum(cover, 1)
+    return np.minimum(cover, 1, out=cover)
 
 
 def _positions(rng: np.random.Generator, frame: Frame, flat_N: NDArray[np.int64], count: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from asap.phantom.labels import LABELS
 from asap.phantom.scene import Scene
-from asap.phantom.solids import WHOLE, Box, Floats, Frame, smooth_noise
+from asap.phantom.solids import Floats, Frame, extent, smooth_noise
 from asap.phantom.torso import Habitus, Torso
 
 
@@ -48,12 +48,16 @@ def midline_walls(rng: np.random.Generator, frame: Frame, body: Habitus, spine_y
 
 def paint_lungs(scene: Scene, room_IJK: Floats) -> None:
     """Paint both lungs with lobes and fissures into the room above the diaphragm (signed distance in mm)."""
-    frame, body, rng = scene.frame, scene.body, scene.rng
-    x, y, z = frame.x_I[:, None, None], frame.y_J[None, :, None], frame.z_K[None, None, :]
-    left, right = midline_walls(rng, frame, body, scene.spine.y_K)
+    body, rng = scene.body, scene.rng
+    box = extent(room_IJK < 4)
+    if box is None:
+        return
+    frame = scene.frame.part(box)
+    x, y, z = scene.frame.coordinates(box)
+    left, right = midline_walls(rng, frame, body, scene.spine.y_K[box[2]])
     slab = np.maximum(left[None] - x, x - right[None])
-    distance = np.maximum(room_IJK, -slab)
-    np.maximum(distance, -scene.middle.solid_IJK, out=distance)
+    distance = np.maximum(room_IJK[box], -slab)
+    np.maximum(distance, -scene.middle.solid_IJK[box], out=distance)
     distance += np.float32(0.8) * frame.noise_IJK
     lobes, crease = _lobes(rng, frame, x > (0.5 * (left + right))[None], y, z)
     gravity = np.clip(-(y + 20) / 90, -1, 1) * float(rng.uniform(12, 45))
@@ -61,9 +65,9 @@ def paint_lungs(scene: Scene, room_IJK: Floats) -> None:
     hu = np.float32(body.lung_hu) + gravity + np.float32(rng.uniform(8, 24)) * grain
     hu += np.clip(1 - crease * np.float32(1 / 2.4), 0, 1) * np.float32(rng.uniform(40, 130))
     hu = np.asarray(hu, np.float32)
-    scene.canvas.paint(WHOLE, distance, hu)
+    scene.canvas.paint(box, distance, hu)
     inside = distance < 0
-    scene.canvas.labels_IJK[inside] = lobes[inside]
+    scene.canvas.labels_IJK[box][inside] = lobes[inside]
 
 
 def _lobes(
@@ -101,7 +105,7 @@ def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:
     out = np.zeros(labels_IJK.shape, np.float32)
     for first, last in ((2, 4), (5, 6)):
         lung = (labels_IJK >= first) & (labels_IJK <= last)
-        box = _extent(lung)
+        box = extent(lung)
         if box is None:
             continue
         part = np.pad(lung[box][::2, ::2, ::2], 1, constant_values=False)
@@ -110,14 +114,3 @@ def pleural_depth(labels_IJK: NDArray[np.uint8], spacing_mm: float) -> Floats:
         view = out[box]
         view += np.where(lung[box], np.maximum(fine - np.float32(0.5 * spacing_mm), np.float32(0.5 * spacing_mm)), 0)
     return out
-
-
-def _extent(mask: NDArray[np.bool_]) -> Box | None:
-    """Smallest box around a mask, None when it is empty."""
-    slices = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(used):
-            return None
-        slices.append(slice(int(used[0]), int(used[-1]) + 1))
-    return slices[0], slices[1], slices[2]

@@ -89,11 +89,21 @@ def paint_ribs(scene: Scene) -> None:
     points = np.concatenate(bone)
     box, depth = tube_depth(canvas.frame, points, np.full(len(points), float(rng.uniform(3.5, 4.5))), flatness=1.6)
     marrow = float(rng.uniform(120, 300))
-    hu = np.interp(depth, [0, 1.8, 3.4], [520, 400, marrow]).astype(np.float32)
-    canvas.paint(box, -depth, hu, LABELS["ribs"])
+    _paint_bone(scene, box, depth, ([0, 1.8, 3.4], [520, 400, marrow], "ribs"))
     gristle = np.concatenate(cartilage)
     box, depth = tube_depth(canvas.frame, gristle, np.full(len(gristle), 5.4))
-    canvas.paint(box, -depth, CARTILAGE_HU + float(rng.uniform(-20, 90)), LABELS["ribs"])
+    _paint_bone(scene, box, depth, ([0], [CARTILAGE_HU + float(rng.uniform(-20, 90))], "ribs"))
+
+
+def _paint_bone(scene: Scene, box: Box, depth_mm: Floats, shells: tuple[list[float], list[float], str]) -> None:
+    """Paint the few voxels of a box that bone touches; shells: depths in mm, the HU there, and the label."""
+    near = depth_mm > -0.5 * scene.frame.spacing_mm
+    depth = depth_mm[near]
+    cover = np.clip(0.5 + depth / np.float32(scene.frame.spacing_mm), 0, 1)
+    view = scene.canvas.hu_IJK[box]
+    before = view[near]
+    view[near] = before + cover * (np.interp(depth, shells[0], shells[1]) - before)
+    scene.canvas.labels_IJK[box][depth_mm > 0] = LABELS[shells[2]]
 
 
 def paint_sternum(scene: Scene) -> None:
@@ -136,8 +146,7 @@ def paint_girdle(scene: Scene, arms: tuple[Arm, Arm]) -> None:
             points.append(line)
             radii.append(np.full(len(line), radius))
     box, depth = tube_depth(frame, np.concatenate(points), np.concatenate(radii))
-    hu = np.interp(depth, [0, 2.2, 4.5, 7.0], [560, 430, 230, 110]).astype(np.float32)
-    scene.canvas.paint(box, -depth, hu, LABELS["scapula_clavicle"])
+    _paint_bone(scene, box, depth, ([0, 2.2, 4.5, 7.0], [560, 430, 230, 110], "scapula_clavicle"))
     _paint_scapulae(scene, arms[0].head_mm[2])
 
 

@@ -59,6 +59,21 @@ class Frame:
         """x [I,1,1], y [1,J,1], z [1,1,K] of a box, ready to broadcast."""
         return self.x_I[box[0]][:, None, None], self.y_J[box[1]][None, :, None], self.z_K[box[2]][None, None, :]
 
+    def part(self, box: Box) -> Frame:
+        """The same grid cut to a box (views)."""
+        return Frame(self.x_I[box[0]], self.y_J[box[1]], self.z_K[box[2]], self.spacing_mm, self.noise_IJK[box])
+
+
+def extent(mask: NDArray[np.bool_]) -> Box | None:
+    """Smallest box around a 3-D mask, None when it is empty."""
+    slices = []
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        used = np.flatnonzero(mask.any(axis=axes))
+        if not len(used):
+            return None
+        slices.append(slice(int(used[0]), int(used[-1]) + 1))
+    return slices[0], slices[1], slices[2]
+
 
 @dataclass(frozen=True, eq=False)
 class Painting:
@@ -70,9 +85,12 @@ class Painting:
 
     def paint(self, box: Box, distance_mm: Floats, hu: Floats | float, label: int | None = None) -> None:
         """Blend `hu` in where the signed distance is negative, with partial volume at the surface; set `label` inside."""
-        cover = np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / self.frame.spacing_mm), 0, 1)
+        cover = distance_mm * np.float32(-1.0 / self.frame.spacing_mm)
+        cover += np.float32(0.5)
+        np.clip(cover, 0, 1, out=cover)
         view = self.hu_IJK[box]
-        view += cover * (hu - view)
+        cover *= np.subtract(hu, view, dtype=np.float32)
+        view += cover
         if label is not None:
             self.labels_IJK[box][distance_mm < 0] = label
 
@@ -217,12 +235,16 @@ def smooth_curve(knots_K3: NDArray[np.floating[Any]], step_mm: float) -> NDArray
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[int, ...]) -> Floats:
-    """Gaussian noise on a coarse grid of `knots` raised to `shape` by cubic B-splines; unit deviation."""
+    """Gaussian noise on a coarse grid of `knots` raised to a 2-D or 3-D `shape` by cubic B-splines; about unit deviation."""
     field = rng.standard_normal(knots).astype(np.float32)
-    for axis, (size, count) in enumerate(zip(shape, knots, strict=True)):
-        field = np.moveaxis(np.tensordot(_interpolation(size, count), field, axes=(1, axis)), 0, axis)
-    deviation = max(float(field.std()), 1e-6) if field.size else 1.0
-    return np.ascontiguousarray(field / deviation, dtype=np.float32)
+    weights = [_interpolation(size, count) for size, count in zip(shape, knots, strict=True)]
+    field = np.tensordot(weights[0], field, axes=(1, 0))
+    for weight in weights[1:-1]:
+        field = np.matmul(weight, field)
+    field = field @ weights[-1].T
+    deviation = float(field[tuple(slice(None, None, 3) for _ in shape)].std()) if field.size else 1.0
+    field *= np.float32(1 / max(deviation, 1e-6))
+    return np.asarray(field, np.float32)
 
 
 def _interpolation(size: int, count: int) -> Floats:

@@ -119,6 +119,15 @@ def superellipse(angle: Floats, width: Floats, front: Floats, back: Floats, powe
     return np.asarray((np.abs(cosine / width) ** power + np.abs(sine / depth) ** power) ** (-1 / power), np.float32)
 
 
+def _ripples(rng: np.random.Generator, angle: Floats, count_z: int, harmonics: int) -> Floats:
+    """Smooth noise over (angle, z) of unit deviation that closes around the body."""
+    order = np.arange(1, harmonics + 1, dtype=np.float32)[None, :]
+    waves_AH = np.concatenate([np.cos(order * angle), np.sin(order * angle)], axis=1)
+    weights_HK = smooth_noise(rng, (2 * harmonics, count_z), (2 * harmonics, 6))
+    field_AK = waves_AH @ weights_HK
+    return np.asarray(field_AK / max(float(field_AK.std()), 1e-6), np.float32)
+
+
 def _pleura(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus) -> Floats:
     """Inside of the rib cage: closed dome at the apex, widest near the diaphragm."""
     down = np.clip((body.apex_z - z) / 190, 0, 1)
@@ -132,7 +141,7 @@ def _pleura(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus) -
     radius = superellipse(angle, width, np.maximum(front, 6), back, 2.25)
     gutter = np.exp(-(((np.abs(np.cos(angle)) - 0.58) / 0.3) ** 2)) * (np.sin(angle) < 0)
     radius = radius * (1 + 0.085 * gutter)
-    radius = radius * (1 + 0.014 * smooth_noise(rng, (ANGLES, z.shape[1]), (9, 6))) * closed
+    radius = radius * (1 + 0.014 * _ripples(rng, angle, z.shape[1], 4)) * closed
     return np.asarray(radius, np.float32)
 
 
@@ -163,7 +172,7 @@ def _skin(rng: np.random.Generator, angle: Floats, z: Floats, body: Habitus, mus
     sine, cosine = np.sin(angle), np.cos(angle)
     low = np.clip(-(z + 20) / 120, 0, 1)
     thickness = body.fat * (0.72 + 0.35 * low + 0.22 * np.abs(cosine) + 0.12 * np.clip(-sine, 0, 1))
-    thickness = thickness * (1 + 0.12 * smooth_noise(rng, (ANGLES, z.shape[1]), (8, 5)))
+    thickness = thickness * (1 + 0.12 * _ripples(rng, angle, z.shape[1], 3))
     smooth = ndimage.gaussian_filter(muscle, (ANGLES / 30, 3), mode=("wrap", "nearest"))
     hull = np.maximum(smooth, muscle) * 0.6 + 0.4 * smooth
     breast = (15 + 1.1 * body.fat) if body.female else max(0.0, 0.5 * (body.fat - 18))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from asap.phantom.anatomy import LABELS, Anatomy, generate_anatomy
 from asap.phantom.labels import LOBES
@@ -147,3 +150,18 @@ def test_a_larger_heart_moves_nothing_else() -> None:
         assert both.sum() > 0.97 * max(normal.mask(name).sum(), large.mask(name).sum())
     lung = (normal.pleural_depth_mm > 20) & (large.pleural_depth_mm > 20)
     assert np.mean(np.abs(normal.hu[lung] - large.hu[lung]) < 1) > 0.97
+
+
+@pytest.mark.slow
+def test_a_body_costs_no_more_than_thirty_smoothings_of_its_grid() -> None:
+    def best(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(4):
+            start = time.process_time()
+            work()
+            times.append(time.process_time() - start)
+        return min(times)
+
+    grid = np.zeros((128, 112, 112), np.float32)
+    smoothing = best(lambda: ndimage.gaussian_filter(grid, 1.0))
+    assert best(lambda: generate_anatomy(np.random.default_rng(1))) < 30 * smoothing
