@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from asap.phantom.canvas import Canvas, PlacedFinding
 from asap.phantom.lung_focal import Generator, depth_word, log_uniform, lung_point, own_lobe, place_words, speckle
-from asap.phantom.shapes import Field, Window, coverage, polyline_distance, random_rotation, rotated, smooth_field
+from asap.phantom.shapes import Field, Mask, Window, coverage, polyline_distance, random_rotation, rotated, smooth_field
 from asap.report import Side
 
 
@@ -91,6 +92,9 @@ def atelectasis(canvas: Canvas, rng: Generator, side: Side | None) -> list[Place
     slab = np.abs(u) - np.float32(half) * (taper if kind in ("subsegmental", "round") else np.sqrt(taper))
     outline = (np.sqrt((v / length) ** 2 + (w / breadth) ** 2) - 1) * np.float32(breadth)
     distance = np.maximum(slab, outline)
+    if kind == "subsegmental" and rng.random() < 0.7:
+        pull_mm = rng.uniform(3, 7)
+        _draw_together(canvas, window, turn[0], (u, outline), pull_mm=pull_mm, lobe=own_lobe(canvas, window, place, lobe))
     width = canvas.spacing_mm * rng.uniform(0.9, 1.3)
     share = np.float32(min(1.0, 2 * half / canvas.spacing_mm + 0.15))
     cover = coverage(distance, width) * own_lobe(canvas, window, place, lobe) * share
@@ -150,3 +154,22 @@ def _open_bronchi(window: Window, rng: Generator, inward_mm: NDArray[np.float64]
         distance = polyline_distance(window, np.stack([root, bend, tip])) - np.float32(calibre)
         np.maximum(air, coverage(distance, spacing_mm) * np.float32(min(1.0, 0.9 * calibre / spacing_mm + 0.3)), out=air)
     return air
+
+
+def _draw_together(
+    canvas: Canvas, window: Window, normal: Field, slab_outline: tuple[Field, Field], *, pull_mm: float, lobe: Mask
+) -> None:
+    """Volume loss: lung within 15 mm of a plate moves towards it by up to pull_mm, so that vessels crowd there.
+
+    normal: [3] unit vector across the plate. slab_outline: signed distance across it, and to its outline (negative inside).
+    """
+    across, outline = slab_outline
+    near = np.clip(1 - np.abs(across) / np.float32(15), 0, 1) * np.clip(-outline / np.float32(8), 0, 1)
+    step = np.sign(across) * near * np.float32(pull_mm / canvas.spacing_mm)
+    index = [
+        np.arange(n, dtype=np.float32).reshape([-1 if a == axis else 1 for a in range(3)]) for axis, n in enumerate(window.shape)
+    ]
+    source = np.stack([line + step * part for line, part in zip(index, normal, strict=True)])
+    moved = ndimage.map_coordinates(canvas.hu[window.box], source, order=1, mode="nearest")
+    from_lobe = ndimage.map_coordinates(lobe.astype(np.float32), source, order=1, mode="nearest") > 0.99
+    canvas.hu[window.box] = np.where(lobe & from_lobe, moved, canvas.hu[window.box])
