@@ -91,7 +91,7 @@ def test_labels_agree_with_hu(seed: int) -> None:
     assert -130 < np.median(anatomy.hu[anatomy.mask("fat")]) < -40
     assert np.median(anatomy.hu[anatomy.mask("ribs", "spine")]) > 80
     assert np.isfinite(anatomy.hu).all()
-    assert anatomy.hu[anatomy.mask("background")].max() < 0
+    assert np.mean(anatomy.hu[anatomy.mask("background")] < -300) > 0.98
 
 
 @pytest.mark.parametrize("seed", SEEDS)
