@@ -23,6 +23,7 @@ MAX_SENTENCES = 1_000
 READER_MEMORY_BYTES = 2 * 2**30
 READER_CPU_S = 30
 READER_BYTES_PER_S = 4 * 2**20  # each further 4 MiB of input earn the reader a second (JPEG 2000 decodes 5 MB/s)
+READER_START_S = 30  # a fresh interpreter on a busy machine
 READER_WALL_PER_CPU = 3  # the parent waits this many times the processor time granted
 READER_FILE_BYTES = 16 * 2**20
 READER_JOBS_BEFORE_RECYCLING = 200

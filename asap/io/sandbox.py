@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -56,42 +57,32 @@ class Sandbox:
             raise InputError("The path is too long.")
         cpu_s = limits.READER_CPU_S + min(_stored_bytes(path), limits.MAX_RAW_BYTES) // limits.READER_BYTES_PER_S
         number = secrets.token_bytes(16)
-        clock = threading.Timer(cpu_s * limits.READER_WALL_PER_CPU, self._kill)
-        clock.daemon = True
-        clock.start()
         usable = False
         try:
             child = self._started_on(protocol.JOB.pack(number, cpu_s, len(raw)) + raw)
-            answer = _receive_answer(child, number)
+            with _killed_after(child, cpu_s * limits.READER_WALL_PER_CPU):
+                answer = _receive_answer(child, number)
             usable = answer.status != protocol.Status.FAULT
         except MemoryError as error:
             raise LimitError(_NO_MEMORY) from error
         except (OSError, EOFError, ValueError) as error:
             raise InputError(_ENDED) from error
         finally:
-            clock.cancel()
             self._jobs += 1
             if not usable or self._jobs >= limits.READER_JOBS_BEFORE_RECYCLING:
                 self.close()
         return answer.volume_or_refusal()
 
-    def _kill(self) -> None:
-        child = self._child
-        if child is not None:
-            child.kill()
-
     def _started_on(self, job: bytes) -> subprocess.Popen[bytes]:
-        """A child that has taken up `job`; one that died idle (killed by somebody else) is replaced once."""
+        """A child that has taken up `job`; one that died idle or does not react is replaced once."""
         for _ in range(2):
-            try:
-                if self._child is None:
-                    self._child = _start_child(self._module)
+            if self._child is None:
+                self._child = _start_child(self._module)
+            with contextlib.suppress(OSError), _killed_after(self._child, limits.READER_START_S):
                 if self._child.stdin is not None and self._child.stdout is not None:
                     self._child.stdin.write(job)
                     if self._child.stdout.read(1) == protocol.STARTED:
                         return self._child
-            except OSError:
-                pass
             self.close()
         raise InputError("The reader process could not be started.")
 
@@ -129,6 +120,18 @@ class _Answer:
         if self.sentence:
             warnings.warn(self.sentence, GeometryWarning, stacklevel=5)
         return self.volume
+
+
+@contextlib.contextmanager
+def _killed_after(child: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """End the child when the block takes longer; a blocked read in the block then meets the end of the pipe."""
+    clock = threading.Timer(seconds, child.kill)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
 
 
 def _stored_bytes(path: Path) -> int:

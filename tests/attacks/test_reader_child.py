@@ -29,6 +29,7 @@ def short_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One second of processor time and two of waiting, so that the tests are quick; the mechanism is the real one."""
     monkeypatch.setattr(limits, "READER_CPU_S", 1)
     monkeypatch.setattr(limits, "READER_WALL_PER_CPU", 2)
+    monkeypatch.setattr(limits, "READER_START_S", 5)
 
 
 @pytest.fixture(scope="module")
