@@ -61,10 +61,10 @@ class Engine:
         if known is not None:
             return known
         progress("looking for the lungs", 0.0)
-        check = chest_check(ras)
+        lungs = segment_lungs(ras)
+        check = chest_check(ras, lungs)
         if not check.is_chest:
             raise NotChestError(check.reason or "This does not look like a chest CT.")
-        lungs = segment_lungs(ras)
         shifts = HALF_CELL_SHIFTS if fine else WHOLE
         windows = []
         for number, shift in enumerate(shifts):

@@ -108,7 +108,7 @@ class MiniGrounder:
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
         """Features and biases of the parts, [S, P * (F + 1)]."""
-        features_SPF, bias_SP = self._model.text(tokenise(sentences, self._model.config.word_buckets))
+        features_SPF, bias_SP = self._model.text(tokenise(sentences, self._model.config))
         return torch.cat([features_SPF, bias_SP[..., None]], dim=-1).flatten(1)
 
     @torch.inference_mode()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from asap.errors import WeightsError
 from asap.models.asap import Asap
 from asap.models.catalog import MODELS, TEST_CONFIG, TEST_WORDS, ModelEntry, model_folder
-from asap.models.config import AsapConfig, values_from_json
+from asap.models.config import AsapConfig
 from asap.models.weights import StoredWeights, read_weights
 from asap.models.wordpiece import WordPiece
 

@@ -6,14 +6,19 @@ Axes: B batch, C channels, H W D voxels or cells, N cells, F features, P parts o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asap.errors import WeightsError
+from asap.models.config import values_from_json
 from asap.models.positions import sincos_positions
 from asap.models.vit import Block
+from asap.text.concepts import CONCEPT_VOCABULARY
 
 # Intensity windows in HU that become input channels: everything, soft tissue, aerated lung.
 WINDOWS_HU = ((-1000.0, 1000.0), (-150.0, 250.0), (-1000.0, -500.0))
@@ -21,7 +26,10 @@ WINDOWS_HU = ((-1000.0, 1000.0), (-150.0, 250.0), (-1000.0, -500.0))
 
 @dataclass(frozen=True)
 class MiniConfig:
-    """Sizes of the embedded model. grid: 24 mm tokens along each axis; the input has 8 and the answer 2 cells per token."""
+    """Sizes of the embedded model. grid: 24 mm tokens along each axis; the input has 8 and the answer 2 cells per token.
+
+    concepts: the closed language its text side was trained with, in the order of its table.
+    """
 
     grid: tuple[int, int, int] = (14, 14, 14)
     stem_channels: int = 32
@@ -34,6 +42,7 @@ class MiniConfig:
     text_width: int = 128
     text_depth: int = 2
     word_buckets: int = 4096
+    concepts: tuple[str, ...] = CONCEPT_VOCABULARY
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -46,6 +55,18 @@ class MiniConfig:
         """12 mm cells along each axis."""
         a, b, c = (2 * n for n in self.grid)
         return a, b, c
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MiniConfig:
+        """Read a manifest's entry with the allow-list of this class; WeightsError on anything else."""
+        concepts = data.get("concepts")
+        if (
+            not isinstance(concepts, list)
+            or not all(isinstance(c, str) and len(c) < 80 for c in concepts)
+            or len(concepts) > 2000
+        ):
+            raise WeightsError("The model's list of concepts cannot be read; import or download the weights again.")
+        return cls(**values_from_json(cls, data, skip=("concepts",)), concepts=tuple(concepts))
 
 
 class ChannelNorm(nn.Module):

@@ -19,13 +19,13 @@ from torch.nn import functional as F
 from asap.models.mini_image import MiniConfig
 from asap.models.vit import Block
 from asap.report import Sentence
-from asap.text.concepts import CONCEPT_VOCABULARY, concept_tokens
+from asap.text.concepts import concept_tokens
 
 MAX_WORDS = 48
 MAX_CONCEPTS = 16
 STEM_LETTERS = 5
 _WORD = re.compile(r"[a-z]+|\d+")
-_CONCEPT_IDS = {token: index for index, token in enumerate(CONCEPT_VOCABULARY)}
+ABSENT_BIAS = -3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,14 @@ class PhraseBatch:
     stem_SL: Tensor
 
 
-def tokenise(sentences: Sequence[Sentence], buckets: int) -> PhraseBatch:
-    """Ids of each sentence's concepts and words. Ids start at 1; word hashes are CRC-32 and so the same on every machine."""
-    concepts = [
-        [1 + _CONCEPT_IDS[token] for token in concept_tokens(s) if token in _CONCEPT_IDS][:MAX_CONCEPTS] for s in sentences
-    ]
+def tokenise(sentences: Sequence[Sentence], config: MiniConfig) -> PhraseBatch:
+    """Ids of each sentence's concepts and words, from 1 on. Word hashes are CRC-32 and so the same on every machine.
+
+    A concept the model was not trained with is left out.
+    """
+    ids = {token: 1 + index for index, token in enumerate(config.concepts)}
+    buckets = config.word_buckets
+    concepts = [[ids[token] for token in concept_tokens(s) if token in ids][:MAX_CONCEPTS] for s in sentences]
     words = [_WORD.findall(s.text.lower())[:MAX_WORDS] for s in sentences]
     return PhraseBatch(
         _padded(concepts),
@@ -68,7 +71,7 @@ class PhraseEncoder(nn.Module):
         super().__init__()
         self.config = config
         width = config.text_width
-        self.concepts = nn.Embedding(1 + len(CONCEPT_VOCABULARY), width, padding_idx=0)
+        self.concepts = nn.Embedding(1 + len(config.concepts), width, padding_idx=0)
         self.words = nn.Embedding(config.word_buckets, width, padding_idx=0)
         self.stems = nn.Embedding(config.word_buckets, width, padding_idx=0)
         self.word_positions = nn.Embedding(MAX_WORDS, width)
@@ -79,6 +82,8 @@ class PhraseEncoder(nn.Module):
         for table in (self.concepts, self.words, self.stems, self.word_positions):
             nn.init.normal_(table.weight, std=0.02)
         nn.init.normal_(self.start, std=0.02)
+        with torch.no_grad():  # at first no cell fits any sentence: the many empty cells do not drown the few that count
+            self.out.bias.view(config.parts, config.features + 1)[:, -1] = ABSENT_BIAS
 
     def forward(self, batch: PhraseBatch) -> tuple[Tensor, Tensor]:
         """Unit features [S, P, F] and biases [S, P], float32."""

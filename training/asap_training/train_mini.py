@@ -74,7 +74,7 @@ def training_step(
     """One optimiser step on a few volumes with all their sentences; returns the losses and the gradient's norm."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(recipe, step)
-    phrases = dropped(tokenise([s for sample in samples for s in sample.sentences], recipe.model.word_buckets), recipe, step)
+    phrases = dropped(tokenise([s for sample in samples for s in sample.sentences], recipe.model), recipe, step)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cells_BNPF = model.image(torch.stack([sample.image_1HWD for sample in samples]))
         sentence_TPF, bias_TP = model.text(phrases)
@@ -98,7 +98,7 @@ def training_step(
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
     if torch.isfinite(norm):
         optimizer.step()
-    return {"loss": float(total), "gradient": float(norm)} | {name: float(value) for name, value in losses.items()}
+    return {"loss": total.item(), "gradient": norm.item()} | {name: value.item() for name, value in losses.items()}
 
 
 def pooled_cells(log_match_SN: Tensor, cells_NPF: Tensor, count: int) -> Tensor:

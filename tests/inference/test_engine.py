@@ -1,0 +1,122 @@
+"""The engine with a tiny random model: what it answers must not depend on how a case is stored, and refusals must be clear."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from asap.errors import Cancelled, NotChestError
+from asap.inference.engine import Engine, side_check
+from asap.inference.load import load_engine
+from asap.phantom.case import PhantomCase, generate_case, stored_obliquely
+from asap.preprocess import GridMap
+from asap.text.read import read_report, read_sentence
+from asap.volume import Volume, apply_affine
+
+REPORT = read_report("FINDINGS: Heart. There is a nodule in the left lung. No pleural effusion. COMPARISON: None.")
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    return load_engine("asap-test")
+
+
+@lru_cache(maxsize=1)
+def case() -> PhantomCase:
+    return generate_case(3)
+
+
+def test_every_sentence_gets_a_map_or_a_reason() -> None:
+    answers = engine().ground(engine().encode(case().volume), REPORT.sentences)
+    assert [a.sentence.text for a in answers] == [s.text for s in REPORT.sentences]
+    for answer in answers:
+        assert (answer.heatmap is None) == (answer.reason is not None) == (answer.peak_ras_mm is None)
+        if answer.heatmap is not None:
+            assert answer.heatmap.shape == (14, 14, 14)
+            assert 0.0 <= answer.heatmap.min() <= answer.heatmap.max() <= 1.0
+            region = answer.region()
+            assert region is not None
+            assert region.sum() == answer.tokens
+            assert answer.confidence is None
+
+
+def test_absence_and_nothing_to_show_never_get_a_hot_spot() -> None:
+    answers = engine().ground(engine().encode(case().volume), REPORT.sentences)
+    by_text = {a.sentence.text: a for a in answers}
+    assert by_text["No pleural effusion."].reason == "States that something is absent."
+    assert by_text["None."].heatmap is None
+
+
+def test_one_case_stored_in_another_way_is_encoded_once() -> None:
+    volume = case().volume
+    features = engine().encode(volume)
+    stored = Volume(np.ascontiguousarray(volume.hu[::-1, ::-1]), volume.affine @ flip(volume.shape))
+    assert engine().encode(stored) is features
+
+
+def test_another_position_is_another_case() -> None:
+    volume = case().volume
+    moved = volume.affine.copy()
+    moved[:3, 3] += 5.0
+    assert engine().encode(Volume(volume.hu, moved)) is not engine().encode(volume)
+
+
+def test_the_answer_turns_with_the_patient() -> None:
+    """The same voxels, axes permuted and flipped and the world turned: the peak turns with them."""
+    rng = np.random.default_rng(4)
+    plain = case().volume
+    turned = stored_obliquely(plain, rng).reoriented_to_ras()
+    question = [read_sentence("Heart.")]
+    before = engine().ground(engine().encode(plain), question)[0]
+    after = engine().ground(engine().encode(turned), question)[0]
+    voxel = plain.voxel_from_world(np.asarray(before.peak_ras_mm))
+    assert np.linalg.norm(turned.world_from_voxel(voxel) - np.asarray(after.peak_ras_mm)) < 0.5
+
+
+def test_cells_in_the_padding_are_never_the_answer() -> None:
+    features = engine().encode(case().volume)
+    grid: GridMap = features.windows[0].grid
+    assert not grid.inside.all()
+    answer = engine().ground(features, [read_sentence("Heart.")])[0]
+    assert answer.heatmap is not None
+    assert not answer.heatmap[~grid.inside].any()
+
+
+@pytest.mark.slow
+def test_fine_maps_are_the_same_question_on_half_the_cell() -> None:
+    coarse = engine().ground(engine().encode(case().volume), [read_sentence("Heart.")])[0]
+    fine = engine().ground(engine().encode(case().volume, fine=True), [read_sentence("Heart.")])[0]
+    assert fine.heatmap is not None
+    assert fine.heatmap.shape == (28, 28, 28)
+    assert np.allclose(fine.affine[:3, :3] * 2, coarse.affine[:3, :3])
+    assert np.allclose(apply_affine(fine.affine, np.zeros(3)), apply_affine(coarse.affine, np.zeros(3)))
+
+
+def test_what_is_not_a_chest_is_refused_and_nothing_is_kept() -> None:
+    air = Volume(np.full((40, 40, 40), -1000, np.int16), np.diag([4.0, 4.0, 4.0, 1.0]))
+    with pytest.raises(NotChestError):
+        engine().encode(air)
+
+
+def test_cancelling_stops_before_the_encoder() -> None:
+    fresh = load_engine("asap-test")
+    with pytest.raises(Cancelled):
+        fresh.encode(case().volume, cancelled=lambda: True)
+
+
+def test_the_side_is_checked_against_the_lungs() -> None:
+    lungs = engine().encode(case().volume).lungs
+    right = apply_affine(lungs.affine, np.argwhere(lungs.right).mean(axis=0))
+    peak = (float(right[0]), float(right[1]), float(right[2]))
+    assert side_check(lungs, read_sentence("A nodule in the right lung."), peak) == "agrees"
+    assert side_check(lungs, read_sentence("A nodule in the left lung."), peak) == "disagrees"
+    assert side_check(lungs, read_sentence("The heart is normal."), peak) == "not applicable"
+
+
+def flip(shape: tuple[int, int, int]) -> np.ndarray:
+    """Voxel affine that flips the first two axes of an array of this shape."""
+    out = np.diag([-1.0, -1.0, 1.0, 1.0])
+    out[0, 3], out[1, 3] = shape[0] - 1, shape[1] - 1
+    return out
