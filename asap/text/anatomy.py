@@ -19,7 +19,8 @@ _SIDE_INDEX = PatternIndex(
     (
         ("left", ("left", "leftward", "lt", "left sided", "lefthemithorax")),
         ("right", ("right", "rightward", "rt", "right sided")),
-        ("bilateral", ("bilateral", "bilaterally", "both", "biapical", "bibasilar", "bibasal", "bihilar", "right and left",
+        ("bilateral", ("bilateral", "bilaterally", "both", "biapical", "bibasilar", "bibasal", "bihilar",
+         "left|right greater|larger|more than left|right", "left|right ~1 than left|right", "right and left",
          "left and right",
                        "right or left", "left or right", "either", "left right", "right left")),
     )

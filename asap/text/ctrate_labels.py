@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asap.report import Report, Sentence
+from asap.text.localisable import SECTIONS_WITHOUT_PLACE
 from asap.text.vocabulary import FINDINGS, ancestors
 
 # Names and order as published.
@@ -21,9 +22,11 @@ _EXPLAINS_OPACITY = frozenset({"consolidation", "atelectasis", "fibrosis", "tree
 
 
 def ctrate_labels(report: Report) -> dict[str, bool]:
-    """Whether each CT-RATE finding is stated (present or uncertain) anywhere in `report`, in the published order."""
+    """Whether each CT-RATE finding is stated (present or uncertain) in the findings or impression of `report`, in order."""
     stated: set[str | None] = set()
     for sentence in report.sentences:
+        if sentence.section in SECTIONS_WITHOUT_PLACE:
+            continue
         concepts = {f.concept for f in sentence.findings if f.assertion != "absent" and f.anatomy not in _NOT_THORACIC}
         stated.update(FINDINGS[concept].ctrate for concept in concepts)
         if _opacity_of_its_own(sentence) and not concepts & _EXPLAINS_OPACITY:

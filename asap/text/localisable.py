@@ -12,7 +12,7 @@ ABSENT = "States that something is absent."
 NOTHING_TO_SHOW = "Names nothing that has a place in the image."
 OUTSIDE_CHEST = "Speaks of an organ a chest CT does not show well."
 
-_SECTIONS_WITHOUT_PLACE = frozenset({"technique", "comparison", "clinical_information", "examination", "recommendation"})
+SECTIONS_WITHOUT_PLACE = frozenset({"technique", "comparison", "clinical_information", "examination", "recommendation"})
 # fmt: off
 _INDEX = PatternIndex((
     ("aside", (
@@ -32,7 +32,7 @@ _INDEX = PatternIndex((
 def localisable(section: str, reading: Reading) -> tuple[bool, str | None]:
     """(whether there is a place to show, reason where there is none) of one sentence."""
     stated = [finding for finding in reading.findings if finding.assertion != "absent"]
-    if section in _SECTIONS_WITHOUT_PLACE or _only_tells_of(reading, stated):
+    if section in SECTIONS_WITHOUT_PLACE or _only_tells_of(reading, stated):
         return False, NOTHING_TO_SHOW
     denied = any(cue.key.startswith("absent") for cue in reading.cues.matches)
     in_chest = any(ANATOMY[place.anatomy].chest for place in reading.places)

@@ -70,7 +70,7 @@ def _attach_sizes(matches: Sequence[Match], sizes: Sequence[Size], tokens: Seque
     attached: dict[int, float] = {}
     for size in sizes:
         best = min(
-            range(len(matches)),
+            (n for n in range(len(matches)) if not FINDINGS[matches[n].key].vague),
             key=lambda n: max(tokens[matches[n].first].start - size.end, size.start - tokens[matches[n].last].end),
             default=None,
         )

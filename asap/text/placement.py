@@ -73,8 +73,8 @@ class SentencePlaces:
         fitting = [n for n in phrases if _fits(match.key, self._phrases[n].anatomy)]
         if not fitting:
             return [Located(match.key, FINDINGS[match.key].anatomy, self._side_word(match, FINDINGS[match.key].anatomy))]
-        if FINDINGS[match.key].anatomy == "lymph_node":
-            fitting = self._without_bare_nodes(match, fitting)
+        if FINDINGS[match.key].anatomy in {"lymph_node", "airway"}:
+            fitting = self._without_bare_kind(match, fitting)
         nearest = self._deepened(match, min(fitting, key=lambda n: self._distance(match, n)), fitting)
         listed = sorted((n for n in fitting if self._lists[n] == self._lists[nearest]), key=lambda n: self._distance(match, n))
         found: dict[Located, None] = {}
@@ -102,12 +102,13 @@ class SentencePlaces:
             return self._cost[phrase.first] - self._cost[match.last + 1]
         return max(0.0, self._cost[match.first] - self._cost[phrase.last + 1])
 
-    def _without_bare_nodes(self, match: Match, fitting: list[int]) -> list[int]:
-        """Places of lymph nodes, "lymph node" itself left out where the statement says where they are."""
+    def _without_bare_kind(self, match: Match, fitting: list[int]) -> list[int]:
+        """Leave out "lymph node" or "bronchial" itself where the statement says in which region or lobe they are."""
+        kind = FINDINGS[match.key].anatomy
         regions = [
             n
             for n in fitting
-            if (self._phrases[n].anatomy != "lymph_node" or self._phrases[n].side is not None)
+            if (self._phrases[n].anatomy not in {kind, "lung"} or (kind == "lymph_node" and self._phrases[n].side is not None))
             and self._between(match, self._phrases[n]) < 5.0
         ]
         return regions or fitting

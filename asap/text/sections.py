@@ -33,6 +33,8 @@ _WITH_COLON = re.compile(
 _OWN_LINE = re.compile(rf"^{_DECORATION}(?P<name>{_HEADINGS})[ \t*_#=.-]{{0,8}}$", re.I | re.M)
 _CAPITALS = re.compile(rf"^{_DECORATION}(?P<name>{_CAPITAL_HEADINGS})[ \t]{{1,4}}(?=[A-Z0-9])", re.M)
 
+_SENTENCE_END = re.compile(r"[.!?](?=\s+\S)|\n(?=\s*\S)")
+
 DEFAULT_SECTION = "findings"
 
 
@@ -62,5 +64,11 @@ def split_sections(text: str) -> tuple[SectionSpan, ...]:
             continue
         spans.append(SectionSpan(name, start, heading_start))
         name, start = heading_name, heading_end
-    spans.append(SectionSpan(name, start, len(text)))
+    end = len(text)
+    told = {span.name for span in spans if text[span.start : span.end].strip()} | {name}
+    if told.isdisjoint({"findings", "impression"}) and (first_end := _SENTENCE_END.search(text, start)) is not None:
+        # "Comparison: with March. The heart is ...": nothing else says where the findings are, so the heading names one sentence.
+        end = first_end.end()
+    spans.append(SectionSpan(name, start, end))
+    spans.append(SectionSpan(DEFAULT_SECTION, end, len(text)))
     return tuple(span for span in spans if text[span.start : span.end].strip())

@@ -16,86 +16,15 @@ _LIST_MARK = re.compile(r"\s*(?:[-*•●▪◦‣\u2013—>]+\s|\(?\d{1,2}[.)](
 _BULLET = re.compile(r"[\s\"“”'•●▪◦‣*>#=_|\u2013—-]*(?:\(?\d{1,2}[.)]\s+(?=\D))?[\s\"“”'•●▪◦‣*>]*")
 _LABEL_ONLY = re.compile(r"[^.;:,!?]{1,48}:$")
 
-_ABBREVIATIONS = frozenset(
-    [
-        "dr",
-        "prof",
-        "mr",
-        "mrs",
-        "ms",
-        "st",
-        "vs",
-        "approx",
-        "ca",
-        "no",
-        "nr",
-        "fig",
-        "ser",
-        "im",
-        "img",
-        "max",
-        "min",
-        "resp",
-        "incl",
-        "excl",
-        "e.g",
-        "i.e",
-        "eg",
-        "ie",
-        "etc",
-        "cf",
-        "a.m",
-        "p.m",
-        "sn",
-        "inf",
-        "sup",
-        "ant",
-        "post",
-        "lat",
-        "med",
-        "seg",
-        "th",
-        "t",
-        "l",
-        "lt",
-        "rt",
-        "bilat",
-        "dept",
-        "ref",
-        "diam",
-    ]
-)
-_CONTINUES = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "and",
-        "or",
-        "with",
-        "without",
-        "from",
-        "by",
-        "for",
-        "into",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "as",
-        "that",
-        "which",
-        "than",
-        "its",
-        "no",
-    ]
-)
+# fmt: off
+_ABBREVIATIONS = frozenset({
+    "dr", "prof", "mr", "mrs", "ms", "st", "vs", "approx", "ca", "no", "nr", "fig", "ser", "im", "img", "max", "min",
+    "resp", "incl", "excl", "e.g", "i.e", "eg", "ie", "etc", "cf", "a.m", "p.m", "sn", "inf", "sup", "ant", "post", "lat",
+    "med", "seg", "th", "t", "l", "lt", "rt", "bilat", "dept", "ref", "diam"})
+_CONTINUES = frozenset({
+    "the", "a", "an", "of", "in", "on", "at", "to", "and", "or", "with", "without", "from", "by", "for", "into", "is",
+    "are", "was", "were", "be", "as", "that", "which", "than", "its", "no"})
+# fmt: on
 
 
 def split_sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -31,8 +31,11 @@ def sections(text: str) -> list[tuple[str, str]]:
         ("Findings are normal.", [("findings", "Findings are normal.")]),
         ("The impression of a nodule remains.", [("findings", "The impression of a nodule remains.")]),
         ("RECOMMENDATION: CT in 3 months.", [("recommendation", "CT in 3 months.")]),
+        ("Comparison: March 2020. Lungs clear. Heart normal.",
+         [("comparison", "March 2020."), ("findings", "Lungs clear. Heart normal.")]),
+        ("TECHNIQUE: CT.\nLungs clear.", [("technique", "CT."), ("findings", "Lungs clear.")]),
         ("FINDINGS:\nIMPRESSION: Normal.", [("impression", "Normal.")]),
     ],
-)
+)  # fmt: skip
 def test_headings(text: str, expected: list[tuple[str, str]]) -> None:
     assert sections(text) == expected
