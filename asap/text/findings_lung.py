@@ -52,12 +52,14 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
         ("emphysem*", "copd", "centrilobular emphysem*", "paraseptal emphysem*", "chronic obstructive"),
         "lung", ctrate="Emphysema", becomes=(("soft_tissue", "subcutaneous_emphysema"), ("chest_wall",
         "subcutaneous_emphysema"))),
-    "bulla": FindingEntry(("bulla", "bullous", "bleb", "bulla formation", "bubble shadow", "emphysematous bulla"), "lung"),
+    "bulla": FindingEntry(("bulla", "bullous", "bleb", "bulla formation", "bubble shadow", "emphysematous bulla"), "lung",
+    ctrate="Emphysema"),
     "cavity": FindingEntry(("cavit*", "cavitary lesion|nodule|mass", "cavitated lesion|nodule|mass", "cavern*"), "lung"),
     "fibrosis": FindingEntry(
         ("fibros*", "fibrotic", "fibrotic change|density|sequela|band|area|recession", "sequela|sequelae|sequel",
          "sequelae change",
          "sequela|sequelae fibrotic|parenchymal|density|linear", "scar", "scarring", "cicatri*", "parenchymal band",
+         "subpleural band",
          "pleuroparenchymal density|change|band|sequela|sequelae|thickening|opacity", "fibroatelect*", "fibroatelact*",
          "fibro atelect*", "fibrotic tissue",
          "pleuro parenchymal sequela|sequelae|density|change|band", "pleural parenchymal sequela|sequelae|density|change|band",
@@ -76,7 +78,8 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
     "peribronchial_thickening": FindingEntry(
         ("peribronchial thicken*|cuff*|infiltrat*|wall|sheath*", "bronchial wall thick*|thicken*", "bronchus|bronchi wall thick*",
          "thicken* ~4 bronchial|bronchus|bronchi|peribronchial", "bronchial|bronchus|bronchi|peribronchial ~3 thicken*",
-         "peribronchovascular thicken*", "bronchiolar wall thick*", "airway wall thick*", "bronchial cuffing", "bronchitis",
+         "peribronchovascular ~3 thicken*|thickness", "thicken* ~3 peribronchovascular", "peribronchial ~6 thickness",
+         "bronchiolar wall thick*", "airway wall thick*", "bronchial cuffing", "bronchitis",
          "increase ~6 bronchial wall", "bronchial wall ~3 increase*", "bronchitic change", "bronchitic"),
         "airway", ctrate="Peribronchial thickening"),
     "mosaic_attenuation": FindingEntry(

@@ -101,6 +101,11 @@ def test_an_opacity_explained_by_a_scar_is_no_lung_opacity() -> None:
     assert ctrate_labels(read_report("Patchy opacities in the right lung."))["Lung opacity"]
 
 
+def test_what_the_referring_doctor_asks_is_no_label() -> None:
+    labels = ctrate_labels(read_report("CLINICAL INFORMATION: Emphysema, pleural effusion.\nFINDINGS: Hiatal hernia."))
+    assert [name for name, there in labels.items() if there] == ["Hiatal hernia"]
+
+
 def test_labels_need_a_statement() -> None:
     empty = Report("x", (Section("findings", (0, 1), ()),))
     assert not any(ctrate_labels(empty).values())
