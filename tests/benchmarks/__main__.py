@@ -1,0 +1,34 @@
+"""`make bench`: every table of the project, one after the other. Each is also a command of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+TABLES = (
+    ("Import cost", "tests.benchmarks.import_cost", ()),
+    ("Encoder against its predicted time", "tests.benchmarks.encoder_speed", ()),
+    ("Click to answer, in process", "tests.benchmarks.click_latency", ()),
+    ("bfloat16 against float32", "tests.benchmarks.bf16_agreement", ("--draws", "4")),
+    ("Report reading", "tests.benchmarks.text_scores", ()),
+    ("Generated cases: difficulty", "asap.phantom.difficulty", ("--count", "20")),
+    ("Real chest CTs", "tests.benchmarks.real_pairs", ()),
+    ("Grounding", "asap_training.benchmark", ()),
+)
+
+
+def main() -> int:
+    """Run every table; the exit code is that of the first that failed."""
+    if not os.environ.get("ASAP_REFERENCE_DATA"):
+        print("Set ASAP_REFERENCE_DATA to the reference material; most tables need it.", file=sys.stderr)
+        return 2
+    codes = []
+    for title, module, arguments in TABLES:
+        print(f"\n== {title} (python -m {module})", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode)
+    return next((code for code in codes if code), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

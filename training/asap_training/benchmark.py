@@ -1,0 +1,60 @@
+"""Benchmarks. For now: sentence grounding, on the judge cases and on generated cases with unseen seeds and wordings.
+
+python -m asap_training.benchmark [--model asap-mini] [--generated DIR] [--judge DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+from asap.inference.engine import Engine
+from asap.inference.load import load_engine
+from asap.phantom.case import generate_case, retold
+from asap.phantom.case_files import load_case
+from asap_training.grounding_score import encode_cases, score
+from asap_training.scoring_cases import ScoringCase, generated_case, judge_cases
+from asap_training.side_swap import side_swap_lines
+from asap_training.tasks.grounding_table import table
+
+BILATERAL_SEEDS = range(9_000_000, 9_000_110)
+
+
+def generated_cases(folder: Path) -> list[ScoringCase]:
+    """Stored cases told in the wordings that were kept from training."""
+    cases = []
+    for path in sorted(folder.glob("case-*")):
+        rng = np.random.default_rng(int(path.name.removeprefix("case-")))
+        cases.append(generated_case(path.name, retold(load_case(path), rng, held_out_phrasing=True)))
+    return cases
+
+
+def grounding(engine: Engine, name: str, cases: list[ScoringCase]) -> str:
+    """The table of one set of cases."""
+    return f"{name}: {len(cases)} cases\n{table(score(engine, encode_cases(engine, cases)))}"
+
+
+def main() -> None:
+    """Print the tables of what is at hand."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="asap-mini")
+    parser.add_argument("--generated", type=Path, help="folder of generated cases that were not trained on")
+    reference = os.environ.get("ASAP_REFERENCE_DATA")
+    parser.add_argument("--judge", type=Path, default=Path(reference) / "judge_cases" if reference else None)
+    parser.add_argument("--bilateral", type=int, default=len(BILATERAL_SEEDS), help="cases of the side swap")
+    arguments = parser.parse_args()
+    engine = load_engine(arguments.model)
+    if arguments.judge is not None:
+        print(grounding(engine, "Judge cases (another generator)", list(judge_cases(arguments.judge))))
+    if arguments.generated is not None:
+        print(grounding(engine, "Generated cases, unseen seeds and wordings", generated_cases(arguments.generated)))
+    swapped = [generate_case(seed, bilateral="nodule", held_out_phrasing=True) for seed in BILATERAL_SEEDS[: arguments.bilateral]]
+    if swapped:
+        print("\n".join(side_swap_lines(engine, swapped)))
+
+
+if __name__ == "__main__":
+    main()

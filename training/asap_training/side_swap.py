@@ -1,0 +1,62 @@
+"""The side of a sentence must decide: with left and right exchanged the peak changes sides, or the confidence falls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from asap.grounding import Grounding
+from asap.inference.engine import Engine
+from asap.inference.features import StudyFeatures
+from asap.phantom.case import PhantomCase
+from asap.phantom.sentences import PhantomSentence
+from asap.text.read import read_sentence
+from asap.volume import apply_affine
+from asap_training.grounding_score import STRICT_MM, distance_mm
+
+_SIDE = re.compile(r"\b(left|right|LUL|LLL|RUL|RML|RLL)\b", re.IGNORECASE)
+_OTHER = {"left": "right", "right": "left", "lul": "RUL", "lll": "RLL", "rul": "LUL", "rll": "LLL", "rml": "LUL"}
+
+
+def side_swapped(text: str) -> str:
+    """The sentence with every left and right exchanged."""
+    return _SIDE.sub(lambda match: _OTHER[match[0].lower()], text)
+
+
+def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
+    """Two lines: bilateral findings (does the peak change sides?) and one-sided ones (does the confidence fall?)."""
+    followed: list[bool] = []
+    falls: list[float] = []
+    for case in cases:
+        features = engine.encode(case.volume)
+        told = [s for s in case.sentences if s.findings and s.side in ("left", "right") and s.region is not None]
+        for sentence in told:
+            other = next((s for s in told if s.kind == sentence.kind and s.side != sentence.side), None)
+            before = _asked(engine, features, sentence.text)
+            if distance_mm(before, _points(case, sentence)) > STRICT_MM:
+                continue
+            after = _asked(engine, features, side_swapped(sentence.text))
+            if other is not None:
+                followed.append(distance_mm(after, _points(case, other)) <= STRICT_MM)
+            elif before.confidence is not None and after.confidence is not None and not _on_both_sides(case, sentence):
+                falls.append(before.confidence - after.confidence)
+    drop = np.array(falls) if falls else np.zeros(1)
+    return [
+        f"side swap, finding on both sides: peak follows in {np.mean(followed):.3f} of {len(followed)} strict before",
+        f"side swap, finding on one side: confidence falls in {np.mean(drop > 0):.3f} of {len(falls)}, median {np.median(drop):.3f}",
+    ]
+
+
+def _asked(engine: Engine, features: StudyFeatures, text: str) -> Grounding:
+    return engine.ground(features, [read_sentence(text)])[0]
+
+
+def _points(case: PhantomCase, sentence: PhantomSentence) -> np.ndarray:
+    return apply_affine(case.volume.affine, np.argwhere(sentence.region).astype(np.float64))
+
+
+def _on_both_sides(case: PhantomCase, sentence: PhantomSentence) -> bool:
+    sides = {finding.side for finding in case.findings if finding.concept == sentence.kind}
+    return len(sides) > 1 or "bilateral" in sides or None in sides
