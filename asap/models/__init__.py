@@ -1,0 +1,1 @@
+"""The models: their sizes, layers, weights and where these come from."""

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from asap.errors import WeightsError
+from asap.errors import OutputError, WeightsError
 from asap.io.atomic import write_bytes
 from asap.limits import MAX_WEIGHTS_HEADER_BYTES
 from asap.models.manifest import MANIFEST_NAME, ROLES, Manifest, StoredFile, StoredTensor, read_manifest, sha256_of
@@ -66,9 +66,15 @@ def write_weights(
         Manifest(name, architecture, config, files, stored, source, licence, calibration).to_json()  # the reader's own checks
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for role, data in contents.items():
-        write_bytes(folder / files[role].name, data, "weights")
-    write_bytes(folder / MANIFEST_NAME, json.dumps(manifest.to_json(), indent=1).encode(), "weights' manifest")
+    before = {path.name for path in folder.iterdir()}
+    try:
+        for role, data in contents.items():
+            write_bytes(folder / files[role].name, data, "weights")
+        write_bytes(folder / MANIFEST_NAME, json.dumps(manifest.to_json(), indent=1).encode(), "weights' manifest")
+    except OutputError:
+        for new in {file.name for file in files.values()} - before:
+            (folder / new).unlink(missing_ok=True)
+        raise
     _remove_replaced(folder, {file.name for file in files.values()})
     return manifest
 

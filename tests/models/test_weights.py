@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -13,7 +14,6 @@ import pytest
 import torch
 
 from asap.errors import OutputError, WeightsError
-from asap.models import weights
 from asap.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 from asap.models.weights import check_header, read_weights, write_weights
 
@@ -203,15 +203,21 @@ def test_a_cut_during_the_save_leaves_the_old_or_the_new_weights(
     assert torch.equal(value, torch.zeros(4)) or torch.equal(value, torch.ones(4))
 
 
-def test_a_refusing_disk_keeps_the_old_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path)
+@pytest.mark.parametrize("room_for", range(4))
+def test_a_refusing_disk_keeps_the_old_weights(tmp_path: Path, room_for: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, tokenizer_json="{}")
     before = sorted(path.name for path in tmp_path.iterdir())
+    real, written = os.fsync, 0
 
-    def refuse(path: Path, data: bytes, what: str) -> None:
-        raise OutputError(f"The {what} could not be written (No space left on device).")
+    def full(handle: int) -> None:
+        nonlocal written
+        written += 1
+        if written > 2 * room_for:  # a file and its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
 
-    monkeypatch.setattr(weights, "write_bytes", refuse)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError):
-        write(tmp_path, {"a": torch.ones(7)})
+        write(tmp_path, {"a": torch.ones(7)}, tokenizer_json="{ }", training={"t": torch.ones(3)})
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     read_weights(tmp_path)
