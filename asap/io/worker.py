@@ -19,6 +19,7 @@ from asap import limits
 from asap.errors import GeometryWarning, InputError, LimitError
 from asap.io.detect import parse
 from asap.io.protocol import DTYPES, HEAD, JOB, MAX_SENTENCE_BYTES, STARTED, Status
+from asap.io.reader_guard import ReaderGuard
 from asap.volume import Volume
 
 Reader = Callable[[Path], Volume]
@@ -109,9 +110,11 @@ def main(reader: Reader = parse) -> None:
         os.dup2(nowhere, sys.stdout.fileno())
         os.dup2(nowhere, sys.stderr.fileno())
         limit_process()
+        guard = ReaderGuard()
         while len(head := jobs.read(JOB.size)) == JOB.size:
             number, cpu_s, path_bytes = JOB.unpack(head)
             path = Path(os.fsdecode(jobs.read(path_bytes)))
+            guard.allow(str(path))
             allow_cpu_seconds(cpu_s)
             out.write(STARTED)
             answer(number, path, out, reader)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -37,10 +39,24 @@ def misbehave(path: Path) -> Volume:  # noqa: PLR0912 - a list of misdeeds
                 file.write(bytes(2**20))
     elif word == "mute":
         worker.STARTED = b""  # from now on no job is acknowledged
+    elif word == "read-outside":
+        Path(rest).read_bytes()
+    elif word == "list-outside":
+        list(Path(rest).parent.parent.iterdir())
+    elif word == "write-outside":
+        Path(rest).write_bytes(b"x")
+    elif word == "remove":
+        Path(rest).unlink()
+    elif word == "connect":
+        socket.create_connection(("127.0.0.1", 9), 1)
+    elif word == "spawn":
+        subprocess.run(["true"], check=True)
+    elif word == "fork":
+        os.fork()
     elif word == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
+        signal.raise_signal(signal.SIGKILL)
     elif word == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)
     elif word == "exit":
         os._exit(0)
     elif word == "open-files":

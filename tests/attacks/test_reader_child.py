@@ -57,6 +57,15 @@ def test_a_taken_over_child_costs_one_job(word: str, tmp_path: Path, hostile: Sa
     ask(hostile, tmp_path, "good")  # the next job is answered
 
 
+@pytest.mark.parametrize("word", ["read-outside", "list-outside", "write-outside", "remove", "connect", "spawn", "fork"])
+def test_python_in_the_child_may_only_read_the_job(word: str, tmp_path: Path, hostile: Sandbox) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"Doe^Jane")
+    with pytest.raises(InputError, match="damaged and cannot be read"):
+        ask(hostile, tmp_path, f"{word} {secret}")
+    assert secret.read_bytes() == b"Doe^Jane"
+
+
 @pytest.mark.slow
 def test_a_child_that_stops_answering_is_replaced(tmp_path: Path) -> None:
     """The kept child may lie in wait for the next job, whose file is innocent."""

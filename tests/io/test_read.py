@@ -23,6 +23,16 @@ def test_a_written_file_comes_back_through_the_child(tmp_path: Path) -> None:
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
 
 
+@pytest.mark.parametrize("form", ["relative", "dots", "link"])
+def test_a_path_may_be_written_in_any_form(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_nifti(tmp_path / "a.nii.gz", np.zeros((3, 4, 5), np.int16), AFFINE)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a.nii.gz")
+    monkeypatch.chdir(tmp_path / "sub")
+    path = {"relative": Path("../a.nii.gz"), "dots": tmp_path / "sub" / ".." / "a.nii.gz", "link": tmp_path / "link"}[form]
+    assert read_volume(path).shape == (3, 4, 5)
+
+
 def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
     hu = np.zeros((3, 4, 5), np.int16)
     write_nifti(tmp_path / "a.nii.gz", hu, AFFINE)

@@ -10,6 +10,7 @@ import pytest
 from asap.io.dicom import read_dicom_series
 from asap.io.nifti import read_nifti
 from asap.io.nrrd import read_nrrd
+from asap.io.read import read_volume
 from asap.volume import Volume
 from tests.io import synthetic
 
@@ -55,6 +56,16 @@ def test_dicom_in_other_transfer_syntaxes(tmp_path: Path, syntax: str, storage: 
     synthetic.write_dicom(tmp_path, hu, AFFINE, storage=storage, syntax=syntax)
     volume = read_dicom_series(tmp_path).reoriented_to_ras()
     assert np.array_equal(volume.hu, hu)
+
+
+@pytest.mark.parametrize("syntax", ["rle", "j2k"])
+def test_compressed_dicom_through_the_child(tmp_path: Path, syntax: str) -> None:
+    """The decoders load inside the child's limits and behind its guard."""
+    if syntax == "j2k":
+        pytest.importorskip("openjpeg.utils")
+    hu = synthetic.example_hu((64, 48, 3))
+    synthetic.write_dicom(tmp_path / "a", hu, AFFINE, storage="12bit", syntax=syntax)
+    assert np.array_equal(read_volume(tmp_path / "a").reoriented_to_ras().hu, hu)
 
 
 def assert_same_in_world(volume: Volume) -> None:
