@@ -45,7 +45,7 @@ def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
     drop = np.array(falls) if falls else np.zeros(1)
     return [
         f"side swap, finding on both sides: peak follows in {np.mean(followed):.3f} of {len(followed)} strict before",
-        f"side swap, finding on one side: confidence falls in {np.mean(drop > 0):.3f} of {len(falls)}, median {np.median(drop):.3f}",
+        f"side swap, finding on one side: lower in {np.mean(drop > 0):.3f} of {len(falls)}, median {np.median(drop):.3f}",
     ]
 
 

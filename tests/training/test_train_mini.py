@@ -1,0 +1,78 @@
+"""Training the embedded model: it learns, and stopping changes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap.models.mini_image import MiniConfig
+from asap.phantom.case import generate_case
+from asap.phantom.case_files import load_case, save_case
+from asap.preprocess import to_network_grid
+from asap.volume import apply_affine
+from asap_training import train_mini
+from asap_training.config import MiniRecipe
+from asap_training.data.cells import cell_fractions
+from asap_training.data.generated_cases import MINI_GRID, training_sample
+
+TINY = MiniRecipe(
+    model=MiniConfig(stem_channels=8, cell_channels=16, width=48, depth=1, heads=1, features=8, text_width=64, text_depth=1),
+    steps=4,
+    volumes_per_step=1,
+    warmup_steps=1,
+)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cases")
+    for seed in (0, 1):
+        save_case(folder / f"case-{seed:07d}", generate_case(seed))
+    return folder
+
+
+def test_the_share_of_each_cell_adds_up_to_the_region(cases: Path) -> None:
+    case = load_case(cases / "case-0000001")
+    mask = case.organs["heart"]
+    centre = apply_affine(case.volume.affine, np.argwhere(mask).mean(axis=0))
+    _, grid = to_network_grid(case.volume, MINI_GRID, centre_ras_mm=centre)
+    share = cell_fractions(mask, case.volume.affine, grid, MINI_GRID.tokens)
+    assert share.sum() * 4**3 == pytest.approx(mask.sum(), rel=1e-6)
+    hottest = np.array(np.unravel_index(int(share.argmax()), MINI_GRID.tokens), dtype=np.float64)
+    world = apply_affine(grid.token_affine, hottest)
+    assert mask[tuple(np.round(case.volume.voxel_from_world(world)).astype(int))]
+
+
+def test_a_sample_holds_true_sentences_with_regions_and_false_ones_without(cases: Path) -> None:
+    sample = training_sample(load_case(cases / "case-0000001"), TINY, np.random.default_rng(0))
+    assert sample.image_1HWD.shape == (1, *MINI_GRID.shape)
+    assert len(sample.sentences) == len(sample.fraction_SN) == len(sample.present_S)
+    assert all(sentence.localisable for sentence in sample.sentences)
+    assert torch.equal(sample.fraction_SN.sum(dim=1) > 0, sample.present_S > 0)
+    assert 0 < sample.present_S.mean() < 1
+
+
+@pytest.mark.slow
+def test_stopping_and_going_on_gives_the_same_weights(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_mini, "SAVE_EVERY", 2)
+    torch.set_num_threads(1)
+    straight = train_mini.train(cases, tmp_path / "straight", TINY, workers=0)
+    (tmp_path / "stopped").mkdir()
+    for name in ("step-00000002.safetensors", "step-00000002.json"):
+        (tmp_path / "stopped" / name).write_bytes((tmp_path / "straight" / name).read_bytes())
+    resumed = train_mini.train(cases, tmp_path / "stopped", TINY, workers=0)
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_the_loss_falls(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_mini, "LOG_EVERY", 1)
+    train_mini.train(cases, tmp_path, replace(TINY, steps=16, learning_rate=3e-3), workers=0)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:2])
