@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asap.report import Assertion
+from asap.text.anatomy import Place
 from asap.text.cue_words import CUES
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.tokens import Token
 
 _INDEX = PatternIndex(CUES)
 _NEGATIONS = frozenset({"not", "no", "never", "nor"})
+_EXCEPTIONS = frozenset({"except", "apart", "aside", "other", "excluding", "with"})
 _EARLIER = frozenset({"previous", "previously", "prior", "earlier", "former"})
 # fmt: off
 _NEW_STATEMENT = frozenset({
@@ -78,6 +80,16 @@ def assertion_of(cues: Cues, first: int, last: int) -> Assertion:
     if "uncertain_before" in before:
         return "uncertain"
     return "present"
+
+
+def spared_place(cues: Cues, match: Match, findings: Sequence[Match], places: Sequence[Place]) -> Place | None:
+    """The place an absence leaves out ("no nodules except in the lingula"), if no other finding is named after it."""
+    for cue in cues.matches:
+        if cue.key == "stop" and cue.first > match.last and cues.tokens[cue.first].form in _EXCEPTIONS:
+            if any(finding.first > cue.last for finding in findings):
+                return None
+            return next((place for place in places if place.first > cue.last), None)
+    return None
 
 
 def _in_pseudo_cue(cues: Cues, first: int) -> bool:

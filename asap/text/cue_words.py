@@ -51,7 +51,8 @@ CUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("uncertain_after", (
         "cannot|not ~2 excluded", "can not ~2 excluded", "cannot ~2 ruled out", "not ~2 ruled out", "could not ~2 excluded", "?",
         "is|are|was|were ~1 possible|questionable|suspected|likely|probable|suspicious|uncertain|considered",
-        "in the differential", "not well seen|visualized|visualised|evaluated|delineated|appreciated", "is|are not ~2 certain")),
+        "in the differential", "less|more likely", "not well seen|visualized|visualised|evaluated|delineated|appreciated",
+        "is|are not ~2 certain")),
     ("stop", (
         "but", "however", "except", "although", "though", "while", "whereas", "apart from", "other than", "aside from",
         "nevertheless", "yet", ";", ".", "!", "with the exception of", "there is|are|was|were|has|have", "besides", "in addition",

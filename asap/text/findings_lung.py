@@ -89,7 +89,8 @@ LUNG_FINDINGS: dict[str, FindingEntry] = {
          "tree with bud*", "budding branch"), "lung"),
     "honeycombing": FindingEntry(("honeycomb*", "honey comb*"), "lung"),
     "calcified_nodule": FindingEntry(
-        ("calcif* ~2 nodule", "calcific nodule", "calcified granuloma", "granuloma", "nodule ~3 calcif*", "calcif* lesion",
+        ("calcif* ~2 nodule", "calcific nodule", "calcified granuloma", "granuloma", "nodule is|are calcif*",
+         "nodule with|containing|contain|showing ~1 calcif*", "calcif* lesion",
          "granulomatous disease|change|calcification|sequela|infection", "calcif* nodular", "ghon*", "calcific density"),
         "lung", ctrate="Lung nodule", becomes=(("mediastinum", "calcified_lymph_node"), ("hilum", "calcified_lymph_node"),
                                                *ORGAN_LESIONS)),

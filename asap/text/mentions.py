@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asap.report import Assertion, Finding
 from asap.text.anatomy import Place, SideWord, find_places, find_sides
-from asap.text.assertions import Cues, assertion_of, find_cues, part_of_pseudo_cue
+from asap.text.assertions import Cues, assertion_of, find_cues, part_of_pseudo_cue, spared_place
 from asap.text.normality import normal_positions
 from asap.text.patterns import Match, PatternIndex, longest
 from asap.text.placement import SentencePlaces
@@ -49,6 +49,9 @@ def read_mentions(text: str) -> Reading:
         assertion: Assertion = "absent" if vague_and_normal else assertion_of(cues, match.first, match.last)
         if assertion == "present" and number in alternatives:
             assertion = "uncertain"
+        spared = spared_place(cues, match, matches, places) if assertion == "absent" else None
+        if spared is not None:
+            findings.append(Finding(match.key, "present", spared.anatomy, spared.side, sized.get(number)))
         findings.extend(
             Finding(found.concept, assertion, found.anatomy, found.side, sized.get(number)) for found in located.locate(match)
         )

@@ -1,7 +1,7 @@
 """A small pattern language over tokens, matched without backtracking over characters: time is linear in the text.
 
 A pattern is words separated by blanks. `a|b` is a choice, `a*` a prefix, a trailing `?` makes a word optional and `~` (or `~n`) a
-gap of up to 5 (n) tokens that does not cross a clause mark (. ; : ! ?).
+gap of up to 5 (n) tokens that does not cross a clause mark (. ; : ! ?) or one of the words "no", "without", "nor", "but".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from asap.text.tokens import Token, normal_form
 
-_BREAKS = frozenset(".;:!?")
+_BREAKS = frozenset({".", ";", ":", "!", "?", "no", "without", "nor", "but"})
 _LONGEST_PREFIX = 20
 _REMEMBERED_FORMS = 20_000
 

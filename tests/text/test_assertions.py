@@ -57,6 +57,9 @@ def assertions(text: str) -> dict[str, str]:
         ("No pleural or pericardial effusion.", {"pleural_effusion": "absent", "pericardial_effusion": "absent"}),
         ("No mass apart from a hiatal hernia.", {"mass": "absent", "hiatal_hernia": "present"}),
         ("Atelectasis cannot be distinguished from consolidation.", {"atelectasis": "present", "consolidation": "present"}),
+        ("A nodule without calcification.", {"nodule": "present", "calcification": "absent"}),
+        ("The nodule is not calcified.", {"nodule": "present", "calcification": "absent"}),
+        ("Nodule; metastasis is less likely.", {"nodule": "present", "metastasis": "uncertain"}),
         ("Resolving pneumonia.", {"pneumonia": "present"}),
         ("Nodes that do not reach pathological size are seen.", {"lymph_node": "present"}),
         ("No consolidation, effusion, or pneumothorax is seen.",
@@ -67,6 +70,14 @@ def assertions(text: str) -> dict[str, str]:
 )  # fmt: skip
 def test_assertion_of_each_finding(text: str, expected: dict[str, str]) -> None:
     assert assertions(text) == expected
+
+
+def test_what_an_exception_spares_is_present_there() -> None:
+    sentence = read_sentence("No consolidation except in the right lower lobe.")
+    assert ("consolidation", "present", "lower_lobe", "right") in {
+        (finding.concept, finding.assertion, finding.anatomy, finding.side) for finding in sentence.findings
+    }
+    assert sentence.localisable
 
 
 @pytest.mark.parametrize(
