@@ -20,6 +20,9 @@ from asap.volume import Affine, Volume, apply_affine
 
 Triple = tuple[int, int, int]
 
+# Sizes and centres that hit a whole or half voxel must not depend on the rounding an oblique affine brings with it.
+TIE_VOXELS = 1e-6
+
 
 @dataclass(frozen=True)
 class GridConfig:
@@ -96,7 +99,7 @@ def to_network_grid(
 
 def _axis(ras: Volume, config: GridConfig, axis: int, centre_in: float | None, shift: int) -> _Axis:
     size_in = ras.shape[axis]
-    size_resampled = max(1, int(size_in * ras.spacing_mm[axis] / config.spacing_mm[axis]))
+    size_resampled = max(1, int(size_in * ras.spacing_mm[axis] / config.spacing_mm[axis] + TIE_VOXELS))
     size_out = config.shape[axis]
     ratio = size_in / size_resampled
     start = _crop_start(size_resampled, size_out, None if centre_in is None else (centre_in + 0.5) / ratio - 0.5) + shift
@@ -113,7 +116,8 @@ def _crop_start(size: int, window: int, centre: float | None) -> int:
         return -((window - size) // 2)
     if centre is None:
         return size // 2 - window // 2
-    return int(np.clip(round(centre - (window - 1) / 2), 0, size - window))
+    nearest = np.floor(centre - (window - 1) / 2 + 0.5 - TIE_VOXELS)
+    return int(np.clip(nearest, 0, size - window))
 
 
 def _reflected(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
