@@ -126,7 +126,7 @@ Command = (
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `asap`; leaves through SystemExit."""
     command: Any = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         args=arguments,
         prog="asap",
         config=(tyro.conf.OmitSubcommandPrefixes,),

@@ -35,6 +35,16 @@ def imported(checkpoint: Path, tokenizer: Path, text_encoder: Path | None, out: 
     return asdict(import_checkpoint(checkpoint, tokenizer, text_encoder, out or user_weights() / "asap-base"))
 
 
+def describe_import(report: dict[str, Any]) -> str:
+    """The report of an import for a person."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in report["counts"].items())
+    lines = [f"Imported; weights sha256 {report['weights_sha256']}", f"Entries of the checkpoint: {counts}."]
+    for kind in ("dead", "unexpected", "supplied", "filled"):
+        if report[kind]:
+            lines.append(f"{kind}: {', '.join(report[kind])}")
+    return "\n".join(lines)
+
+
 def _state(name: str) -> str:
     if MODELS[name].seed is not None:
         return "built in"

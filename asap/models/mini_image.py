@@ -129,7 +129,7 @@ class MiniImageEncoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         context: Tensor = self.from_tokens(self.norm(tokens))
-        context = context.transpose(1, 2).unflatten(2, self.config.grid)
+        context = context.transpose(1, 2).reshape(batch, -1, *self.config.grid)
         cells = cells + F.interpolate(context, scale_factor=2, mode="nearest")
         cells = self.merge(cells.contiguous(memory_format=torch.channels_last_3d))
         features: Tensor = self.out(self.out_norm(cells.permute(0, 2, 3, 4, 1)))
