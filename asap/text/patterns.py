@@ -43,6 +43,7 @@ class _Element:
     gap: int
 
     def accepts(self, form: str) -> bool:
+        """Whether a token of this normal form can stand here."""
         return form in self.exact or (bool(self.prefixes) and form.startswith(self.prefixes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asap.limits import MAX_SENTENCE_CHARS
@@ -61,6 +61,7 @@ def test_splits_where_a_reader_would(text: str, expected: list[str]) -> None:
     assert texts(text) == expected
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=400))
 def test_spans_are_ordered_inside_the_text_and_never_blank(text: str) -> None:
     spans = split_sentences(text, 0, len(text))
@@ -69,6 +70,7 @@ def test_spans_are_ordered_inside_the_text_and_never_blank(text: str) -> None:
     assert all(text[start:end].strip() == text[start:end] for start, end in spans)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from(["Nodule", "clear", "1.5", "cm", ".", "\n", ";", "•", "Dr.", "(", ")", "?", "left"]), max_size=60)
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asap.text.read import read_sentence
@@ -32,6 +32,7 @@ def test_words_of_their_own_are_kept(word: str) -> None:
     assert corrected(word) == word
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30))
 def test_correction_settles(form: str) -> None:
     assert corrected(corrected(form)) == corrected(form)
