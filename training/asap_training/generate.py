@@ -16,20 +16,20 @@ from asap.phantom.case import generate_case
 from asap.phantom.case_files import save_case
 
 
-def generate_one(out: Path, seed: int) -> bool:
-    """Make one case unless it is there already; returns whether it was made."""
+def generate_one(out: Path, required: tuple[str, ...], seed: int) -> bool:
+    """Make one case unless it is there already; returns whether it was made. Required concepts take turns by the seed."""
     folder = out / f"case-{seed:07d}"
     if folder.exists():
         return False
-    save_case(folder, generate_case(seed))
+    save_case(folder, generate_case(seed, required=required[seed % len(required) :][:1] if required else ()))
     return True
 
 
-def generate(out: Path, first: int, count: int, processes: int) -> int:
-    """Make `count` cases from seed `first` on and return how many were new."""
+def generate(out: Path, seeds: range, required: tuple[str, ...], processes: int) -> int:
+    """Make one case per seed and return how many were new."""
     out.mkdir(parents=True, exist_ok=True)
     with multiprocessing.Pool(processes, initializer=os.nice, initargs=(10,)) as pool:
-        return sum(pool.imap_unordered(partial(generate_one, out), range(first, first + count), chunksize=4))
+        return sum(pool.imap_unordered(partial(generate_one, out, required), seeds, chunksize=4))
 
 
 def main() -> None:
@@ -38,10 +38,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--require", nargs="*", default=(), help="concepts that take turns in being present")
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     began = time.monotonic()
-    made = generate(arguments.out, arguments.first, arguments.count, arguments.processes)
+    seeds = range(arguments.first, arguments.first + arguments.count)
+    made = generate(arguments.out, seeds, tuple(arguments.require), arguments.processes)
     print(f"{made} new cases in {time.monotonic() - began:.0f} s")
 
 
