@@ -54,8 +54,8 @@ def load_model(source: str | Path, dtype: torch.dtype | None = None) -> LoadedMo
     """Load by catalogue name ("asap-base", "asap-mini", "asap-test") or from a folder (Path) of weights.
 
     dtype: of the published architecture's matrices and embeddings; None takes bfloat16 where the processor multiplies it in
-    hardware, else float32. The embedded model keeps the type it is stored in unless told. Tensors stay memory-mapped when they
-    are stored in that type. Raises WeightsError.
+    hardware, else float32. The embedded model is small and computes in float32 unless told. Tensors stay memory-mapped when
+    they are stored in that type. Raises WeightsError.
     """
     entry = MODELS.get(source) if isinstance(source, str) else None
     if entry is not None and entry.seed is not None:
@@ -119,7 +119,7 @@ def _assemble_mini(stored: StoredWeights, dtype: torch.dtype | None) -> LoadedMi
     config = MiniConfig.from_json(manifest.config)
     model = AsapMini(config)  # a few MB: built with its tables, then filled
     fill(model, stored.tensors)
-    model = frozen(model if dtype is None else model.to(dtype))
+    model = frozen(model.to(dtype or torch.float32))
     return LoadedMini(manifest.name, model, manifest.weights_sha256, manifest.calibration)
 
 

@@ -1,0 +1,46 @@
+"""From a match to a probability."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from asap.errors import WeightsError
+from asap.inference.calibration import Calibration, best_log_odds, concept_of
+from asap.text.read import read_sentence
+
+
+def test_confidence_rises_with_the_match_and_shifts_by_concept() -> None:
+    curve = Calibration(1.5, -0.5, {"nodule": -2.0})
+    values = [curve.confidence(x, "heart") for x in (-50.0, -1.0, 0.0, 1.0, 50.0)]
+    assert values == sorted(values)
+    assert 0.0 < values[0] < values[-1] < 1.0
+    assert curve.confidence(0.0, "nodule") < curve.confidence(0.0, "heart")
+
+
+def test_log_odds_follow_the_best_cells_only() -> None:
+    match = torch.full((2, 100), -9.0)
+    match[0, :4] = -0.1
+    hot, cold = best_log_odds(match).tolist()
+    assert hot > 2
+    assert cold < -8
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"slope": "1", "offset": 0.0, "by_concept": {}},
+        {"slope": 1.0, "offset": float("nan"), "by_concept": {}},
+        {"slope": 1.0, "offset": 0.0, "by_concept": {"nodule": None}},
+        {"slope": 1.0, "offset": 0.0, "by_concept": {}, "unknown": 1},
+    ],
+)
+def test_a_malformed_calibration_is_refused(entry: dict[str, object]) -> None:
+    with pytest.raises(WeightsError):
+        Calibration.from_manifest(entry)
+
+
+def test_the_offset_is_looked_up_by_what_the_sentence_is_about() -> None:
+    assert concept_of(read_sentence("There is a nodule in the left lung.")) == "nodule"
+    assert concept_of(read_sentence("Aorta.")) == "aorta"
