@@ -22,3 +22,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
     if os.environ.get("ASAP_SKIP_IS_FAILURE") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: gzip writes the time, and two workers must agree on every test's name."""
+    return argname if isinstance(val, bytes) else None

@@ -25,6 +25,7 @@ from asap_training.scoring_cases import Query, ScoringCase, pooled
 STRICT_MM = 12.0
 HIT_MM = 36.0
 PRIOR_CASES = 5
+CARRIED_POINTS = 1000  # of another patient's region, enough to tell whether it comes within 36 mm
 FEWEST_PRIOR_CASES = 2
 Points = NDArray[np.float64]
 
@@ -145,7 +146,8 @@ def _prior(engine: Engine, encoded: list[EncodedCase], entry: EncodedCase, query
     for number in others:
         other = encoded[number]
         same_kind = [q.region_mm for q in other.case.queries if q.kind == query.kind]
-        carried = _carried(np.concatenate(same_kind), other.lungs_box_mm, entry.lungs_box_mm)
+        points = np.concatenate(same_kind)
+        carried = _carried(points[:: 1 + len(points) // CARRIED_POINTS], other.lungs_box_mm, entry.lungs_box_mm)
         if tree.query(carried, distance_upper_bound=HIT_MM)[0].min() <= HIT_MM:
             continue
         answer = ask(engine, other.features, sentence)
