@@ -4,6 +4,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 HEADLESS ?= asap-demo
 PY := $(VENV)/bin/python
+# Two processes on two cores: one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test quick check bench test-full test-numpy2 clean
@@ -12,13 +14,13 @@ demo: $(VENV)/.run
 	$(VENV)/bin/asap demo --headless "$(HEADLESS)"
 
 test: $(VENV)/.dev check test-numpy2
-	$(PY) -m pytest -n 2 --dist loadfile -m "not long"
+	$(PYTEST) -m "not long"
 
 quick: $(VENV)/.dev
-	$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not long"
+	$(PYTEST) -m "not slow and not long"
 
 test-full: $(VENV)/.dev check
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
@@ -32,7 +34,7 @@ bench: $(VENV)/.dev
 
 # The package without the server must also pass with numpy 2 and pydicom 3.
 test-numpy2: .venv-numpy2/.ready
-	.venv-numpy2/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not long" tests/io tests/text tests/inference
+	OMP_NUM_THREADS=1 .venv-numpy2/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not long" tests/io tests/text tests/inference
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
