@@ -1,6 +1,6 @@
 """Benchmarks. For now: sentence grounding, on the judge cases and on generated cases with unseen seeds and wordings.
 
-python -m asap_training.benchmark [--model asap-mini] [--generated DIR] [--judge DIR]
+asap-train benchmark [--model asap-mini] [--generated DIR] [--judge DIR]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Turn a trained `asap-mini` into the packaged model: fit its confidence on held-out generated cases and write the weights.
 
-python -m asap_training.calibrate --run DIR --cases DIR --out asap/weights/asap-mini
+asap-train export --run DIR --cases DIR --out asap/weights/asap-mini
 """
 
 from __future__ import annotations

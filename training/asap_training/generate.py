@@ -1,6 +1,6 @@
 """Write generated cases to a folder: resumable, each case a pure function of its seed.
 
-python -m asap_training.generate --out DIR --first SEED --count N [--processes P]
+asap-train prepare --out DIR --first SEED --count N [--processes P]
 """
 
 from __future__ import annotations

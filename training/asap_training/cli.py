@@ -1,0 +1,28 @@
+"""`asap-train`: one door to the entries of this package; `asap-train COMMAND --help` shows what each takes."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+COMMANDS = {
+    "prepare": ("asap_training.generate", "write generated chest CTs with findings, regions and reports"),
+    "pretrain": ("asap_training.train_mini", "train asap-mini on them"),
+    "export": ("asap_training.calibrate", "calibrate a trained model and write its weights"),
+    "benchmark": ("asap_training.benchmark", "score sentence grounding"),
+}
+
+
+def main() -> None:
+    """Run the named command with the remaining arguments."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if wanted not in COMMANDS:
+        print("usage: asap-train COMMAND ...\n")
+        print("\n".join(f"  {name:10} {summary}" for name, (_, summary) in COMMANDS.items()))
+        sys.exit(0 if wanted in ("-h", "--help") else 2)
+    sys.argv = [f"asap-train {wanted}", *sys.argv[2:]]
+    runpy.run_module(COMMANDS[wanted][0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
