@@ -47,9 +47,11 @@ $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/b
 	$(PIP) "$(TORCH)" -e ".[dev]" -e ./training
 	touch $@ $(VENV)/.run
 
-.venv-numpy2/.ready: pyproject.toml
+.venv-numpy2/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-numpy2
-	.venv-numpy2/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" "numpy>=2" "pydicom>=3" -e ".[dev]" -e ./training
+	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg)==' constraints.txt > .venv-numpy2/constraints.txt
+	.venv-numpy2/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-numpy2/constraints.txt \
+		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 -e ".[dev]" -e ./training
 	touch $@
 
 clean:

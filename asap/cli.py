@@ -132,7 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
         config=(tyro.conf.OmitSubcommandPrefixes,),
         description="A report sentence finds its region in a chest CT. Research use, not for diagnosis.",
     )
-    logging.basicConfig(level=os.environ.get("ASAP_LOG", "warning").upper(), format="%(levelname)s %(name)s: %(message)s")
+    level = logging.DEBUG if os.environ.get("ASAP_LOG") == "debug" else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
         code = run(command)
     except (KeyboardInterrupt, Cancelled):
@@ -192,6 +193,8 @@ def _sentences(command: Ground) -> tuple[Any, ...]:
 
     if (command.report is None) == (not command.sentence):
         raise InputError("Give either --report FILE or --sentence TEXT, not both and not none.")
+    if any(character for text in command.sentence for character in text if "\ud800" <= character <= "\udfff"):
+        raise InputError("A sentence is not UTF-8 text.")
     if command.report is None:
         return tuple(replace(read_sentence(text), index=index) for index, text in enumerate(command.sentence))
     try:

@@ -126,7 +126,7 @@ def _memory() -> Finding:
 def weights(name: str) -> Finding:
     """Whether a model's files are there and are byte for byte the ones its manifest names. Only asap-mini must be."""
     label, optional = f"weights of {name}", name != "asap-mini"
-    remedy = "To use it: asap weights import PTH" if optional else REINSTALL
+    remedy = "To use it: asap weights import PTH --tokenizer FILE" if optional else REINSTALL
     try:
         folder = model_folder(name)
     except WeightsError:

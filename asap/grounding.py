@@ -52,19 +52,29 @@ def island_at_peak(heatmap: NDArray[np.float32], threshold: float) -> NDArray[np
     return np.asarray(labels == labels[peak], dtype=np.bool_)
 
 
-def peak_ras_mm(heatmap: NDArray[np.float32], affine: Affine) -> tuple[float, float, float]:
-    """Sub-cell peak in RAS+ mm: per axis a parabola through the highest cell and its two neighbours, clamped to half a cell."""
+def peak_ras_mm(
+    heatmap: NDArray[np.float32], affine: Affine, inside: NDArray[np.bool_] | None = None
+) -> tuple[float, float, float]:
+    """Sub-cell peak in RAS+ mm: per axis a parabola through the highest cell and its two neighbours, clamped to half a cell.
+
+    inside: cells that hold an answer; beside one that does not, as at the grid's edge, the axis keeps the cell's centre.
+    """
     cell = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
-    offset = np.array([_parabola_vertex(heatmap, cell, axis) for axis in range(3)])
+    offset = np.array([_parabola_vertex(heatmap, inside, cell, axis) for axis in range(3)])
     r, a, s = apply_affine(affine, np.asarray(cell, dtype=np.float64) + offset)
     return float(r), float(a), float(s)
 
 
-def _parabola_vertex(heatmap: NDArray[np.float32], cell: tuple[np.intp, ...], axis: int) -> float:
+def _parabola_vertex(
+    heatmap: NDArray[np.float32], inside: NDArray[np.bool_] | None, cell: tuple[np.intp, ...], axis: int
+) -> float:
     index = int(cell[axis])
     if index == 0 or index == heatmap.shape[axis] - 1:
         return 0.0
-    line = heatmap[tuple(slice(None) if a == axis else int(c) for a, c in enumerate(cell))]
+    through = tuple(slice(None) if a == axis else int(c) for a, c in enumerate(cell))
+    if inside is not None and not inside[through][index - 1 : index + 2].all():
+        return 0.0
+    line = heatmap[through]
     before, here, after = (float(line[index + step]) for step in (-1, 0, 1))
     curvature = before - 2 * here + after
     if curvature >= 0:

@@ -143,7 +143,7 @@ def _resample(hu: NDArray[np.int16] | NDArray[np.float32], axes: list[_Axis], wi
     for k, weights in enumerate(slices):
         plane = torch.zeros(hu.shape[0], hu.shape[1])
         for source in torch.nonzero(weights).flatten().tolist():
-            part = torch.from_numpy(np.ascontiguousarray(hu[:, :, source], dtype=np.float32)).clamp_(low, high)
+            part = torch.from_numpy(np.array(hu[:, :, source], dtype=np.float32, order="C")).clamp_(low, high)  # a copy
             plane.add_(part, alpha=float(weights[source]))
         out_DHW[k] = rows @ plane @ columns.T
     scaled = out_DHW.sub_(low).mul_(2.0 / (high - low)).sub_(1.0)

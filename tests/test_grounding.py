@@ -38,6 +38,15 @@ def test_a_peak_at_the_edge_of_the_grid_is_that_cell() -> None:
     assert np.allclose(peak_ras_mm(heatmap, affine), apply_affine(affine, np.array([0.0, 3.0, 1.0])))
 
 
+def test_the_peak_is_not_drawn_towards_or_away_from_the_padding() -> None:
+    heatmap = blob((4, 4, 4), 1.5)
+    inside = np.ones(heatmap.shape, bool)
+    inside[5:] = False
+    heatmap[~inside] = 0.0
+    assert np.allclose(peak_ras_mm(heatmap, np.eye(4), inside), (4.0, 4.0, 4.0))
+    assert peak_ras_mm(heatmap, np.eye(4))[0] < 3.8
+
+
 def test_the_region_is_the_island_of_the_peak_only() -> None:
     heatmap = blob((2, 2, 2), 0.8, (12, 5, 5)) + 0.9 * blob((9, 2, 2), 0.8, (12, 5, 5))
     region = island_at_peak(heatmap, 0.5)

@@ -103,6 +103,14 @@ def test_antialiasing_averages_what_sampling_would_miss() -> None:
     assert image[0, 0, 2:-2].abs().max() < 0.05
 
 
+def test_the_volume_is_left_as_it_was() -> None:
+    hu = np.linspace(-2000, 3000, 30 * 30 * 30, dtype=np.float32).reshape(30, 30, 30).transpose(1, 2, 0)
+    volume = Volume(hu, np.diag([5.0, 5.0, 9.0, 1.0]))
+    before = volume.identity
+    to_network_grid(volume, SMALL)
+    assert volume.identity == before
+
+
 def test_a_single_slice_is_refused() -> None:
     with pytest.raises(InputError, match="single slice"):
         to_network_grid(Volume(np.zeros((64, 64, 1), np.int16), np.eye(4)), SMALL)

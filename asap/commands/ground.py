@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from asap.errors import InputError
 from asap.figures import overview_png, report_png
 from asap.grounding import Grounding
 from asap.inference.engine import Engine, Progress, no_progress
@@ -33,7 +34,7 @@ def ground_to_folder(
     """
     features = engine.encode(volume, fine=fine, progress=progress)
     groundings = engine.ground(features, sentences)
-    out.mkdir(parents=True, exist_ok=True)
+    _prepare(out)
     rows = []
     for number, grounding in enumerate(groundings):
         progress("drawing", number / len(groundings))
@@ -53,6 +54,17 @@ def ground_to_folder(
     write_bytes(out / "groundings.json", (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
     progress("drawing", 1.0)
     return document
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder and take away what an earlier run left, so that it holds the answers of one run only."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for pattern in ("groundings.json", "ground_*.nii.gz", "region_*.nii.gz", "overview_*.png", "report.png"):
+            for old in out.glob(pattern):
+                old.unlink()
+    except OSError as error:
+        raise InputError("The output folder cannot be made or written; name another one with --out.") from error
 
 
 def grounding_record(grounding: Grounding) -> dict[str, Any]:

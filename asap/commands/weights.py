@@ -21,6 +21,8 @@ def folder_of(name: str) -> Path:
     """Folder of a model's weights, by catalogue name or already a folder."""
     if name in MODELS and MODELS[name].seed is not None:
         raise InputError("This model is made from a seed and has no files.")
+    if name not in MODELS and not Path(name).is_dir():
+        raise InputError(f"There is no model of this name; known are {', '.join(MODELS)}, or name a folder with weights.")
     return model_folder(name) if name in MODELS else Path(name)
 
 

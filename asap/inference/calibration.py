@@ -52,7 +52,8 @@ def best_log_odds(log_match_SN: Tensor) -> Tensor:
 
 
 def concept_of(sentence: Sentence) -> str:
-    """What the offset is looked up by: the first finding, else the first anatomical key."""
-    if sentence.findings:
-        return sentence.findings[0].concept
+    """What the offset is looked up by: the first finding that is not denied, else the first anatomical key."""
+    for finding in sentence.findings:
+        if finding.assertion != "absent":
+            return finding.concept
     return sentence.anatomy[0] if sentence.anatomy else ""

@@ -98,14 +98,18 @@ class Engine:
         inside = np.concatenate([window.grid.inside.ravel() for window in features.windows])
         flat_SN = torch.cat(match_SN, dim=1).masked_fill(~torch.from_numpy(inside), float("-inf"))
         heat_SN = self._heat(flat_SN)
-        log_odds_S = best_log_odds(flat_SN) if self._calibration is not None else None
+        # The curve was fitted on one field of view: the best of eight would be read as surer than it is.
+        first_SN = flat_SN[:, : match_SN[0].shape[1]]
+        log_odds_S = best_log_odds(first_SN) if self._calibration is not None else None
+        inside_ABC, affine = self._map(features, torch.from_numpy(inside).float())
         answers = []
         for index, sentence in enumerate(sentences):
-            heatmap, affine = self._map(features, heat_SN[index])
+            heatmap, _ = self._map(features, heat_SN[index])
             confidence = None
             if self._calibration is not None and log_odds_S is not None:
                 confidence = self._calibration.confidence(float(log_odds_S[index]), concept_of(sentence))
-            answers.append(self._grounding(features, sentence, heatmap, affine, confidence))
+            peak = peak_ras_mm(heatmap, affine, inside_ABC > 0)
+            answers.append(self._grounding(features, sentence, heatmap, affine, peak=peak, confidence=confidence))
         return answers
 
     def _rows(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -137,9 +141,15 @@ class Engine:
         return fine, halved
 
     def _grounding(
-        self, features: StudyFeatures, sentence: Sentence, heatmap: NDArray[np.float32], affine: Affine, confidence: float | None
+        self,
+        features: StudyFeatures,
+        sentence: Sentence,
+        heatmap: NDArray[np.float32],
+        affine: Affine,
+        *,
+        peak: tuple[float, float, float],
+        confidence: float | None,
     ) -> Grounding:
-        peak = peak_ras_mm(heatmap, affine)
         answer = Grounding(
             sentence=sentence,
             heatmap=heatmap,

@@ -43,9 +43,15 @@ class StudyFeatures:
     lungs: LungMasks
 
     @property
+    def key(self) -> tuple[str, bool, bytes]:
+        """What the cache files this case under."""
+        return self.identity, self.fine, self.ras_affine.tobytes()
+
+    @property
     def bytes(self) -> int:
-        """Memory the features take."""
-        return sum(window.cells_NC.numel() * window.cells_NC.element_size() for window in self.windows)
+        """Memory the features and the lung masks take."""
+        cells = sum(window.cells_NC.numel() * window.cells_NC.element_size() for window in self.windows)
+        return cells + sum(mask.nbytes for mask in (self.lungs.left, self.lungs.right, self.lungs.airway, self.lungs.body))
 
     @property
     def fine(self) -> bool:
@@ -66,15 +72,14 @@ class FeatureCache:
 
     def __init__(self, max_bytes: int = limits.FEATURE_CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, bool], list[StudyFeatures]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, bool, bytes], StudyFeatures] = OrderedDict()
         self._lock = Lock()
 
     def find(self, ras: Volume, identity: str, *, fine: bool) -> StudyFeatures | None:
         """The features of this case, or None."""
         with self._lock:
-            key = (identity, fine)
-            for features in self._entries.get(key, []):
-                if features.belongs_to(ras):
+            for key, features in reversed(self._entries.items()):
+                if features.identity == identity and features.fine == fine and features.belongs_to(ras):
                     self._entries.move_to_end(key)
                     return features
         return None
@@ -82,9 +87,9 @@ class FeatureCache:
     def add(self, features: StudyFeatures) -> None:
         """Keep a case; the least recently used ones go when the limit is passed."""
         with self._lock:
-            self._entries.setdefault((features.identity, features.fine), []).append(features)
-            self._entries.move_to_end((features.identity, features.fine))
-            while len(self._entries) > 1 and sum(f.bytes for row in self._entries.values() for f in row) > self._max_bytes:
+            self._entries[features.key] = features
+            self._entries.move_to_end(features.key)
+            while len(self._entries) > 1 and sum(f.bytes for f in self._entries.values()) > self._max_bytes:
                 self._entries.popitem(last=False)
 
 

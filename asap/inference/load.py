@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asap.errors import InputError
+from asap.errors import InputError, WeightsError
 from asap.inference.engine import Engine
 from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
 from asap.models.catalog import MODELS
@@ -22,6 +22,8 @@ def load_engine(source: str) -> Engine:
 def grounder_of(loaded: LoadedModel) -> Grounder:
     """The engine's view of a loaded model."""
     if isinstance(loaded, LoadedMini):
+        if loaded.model.config.input_shape != MiniGrounder.grid.shape:
+            raise WeightsError("The embedded model's weights are for another field of view than this version reads.")
         return MiniGrounder(loaded.model, name=loaded.name, weights_sha256=loaded.weights_sha256, calibration=loaded.calibration)
     encoder = loaded.model.config.encoder
     grid = GridConfig(spacing_mm=encoder.spacing_mm, shape=encoder.volume_shape, cell=encoder.patch)

@@ -9,7 +9,7 @@ from sklearn.calibration import calibration_curve
 from asap.grounding import Grounding
 from asap.text.read import read_sentence
 from asap_training.grounding_score import Row, distance_mm
-from asap_training.scoring_cases import Query, pooled
+from asap_training.scoring_cases import Query
 from asap_training.side_swap import side_swapped
 from asap_training.tasks.grounding_table import gain_of, line, table
 from asap_training.tasks.statistics import bootstrap_by_case, expected_calibration_error
@@ -23,7 +23,7 @@ def answer(peak: tuple[float, float, float] | None) -> Grounding:
 
 
 def row(case: int, distance: float, prior: float | None, score: float = 0.9, twin: float | None = 0.1) -> Row:
-    return Row(case, "mass", True, distance, distance < 1, score, twin, prior)
+    return Row(case, "mass", True, False, distance, distance < 1, score, twin, None if twin is None else 50.0, prior)
 
 
 def test_distance_is_to_the_nearest_voxel_of_the_region() -> None:
@@ -69,10 +69,22 @@ def test_the_pool_leaves_out_small_nodules_and_organs() -> None:
     def query(kind: str, extent: float) -> Query:
         return Query("", kind, np.zeros((1, 3)), extent, in_twin=False, one_sided=False)
 
-    assert pooled(query("nodule", 8.0))
-    assert not pooled(query("nodule", 7.9))
-    assert pooled(query("ground_glass", 5.0))
-    assert not pooled(query("heart", 90.0))
+    assert query("nodule", 8.0).pooled
+    assert not query("nodule", 7.9).pooled
+    assert query("nodule", 7.9).row == "nodule < 8 mm"
+    assert query("ground_glass", 5.0).pooled
+    assert not query("heart", 90.0).pooled
+    assert query("heart", 90.0).organ
+    assert not query("lung", 90.0).organ
+
+
+def test_a_hit_is_earned_when_the_twin_does_not_earn_it_too() -> None:
+    stays = Row(0, "mass", True, False, 2.0, True, 0.9, 0.8, 3.0, None)
+    assert stays.strict
+    assert stays.earned is False
+    assert Row(0, "mass", True, False, 2.0, True, 0.9, 0.8, 40.0, None).earned
+    assert Row(0, "mass", True, False, 2.0, True, 0.9, 0.1, 3.0, None).earned
+    assert Row(0, "heart", False, True, 2.0, True, 0.9, None, None, None).earned is None
 
 
 def test_the_table_tells_a_good_model_from_a_guess() -> None:

@@ -20,6 +20,7 @@ from asap_training.scoring_cases import ScoringCase, generated_case, judge_cases
 from asap_training.side_swap import side_swap_lines
 from asap_training.tasks.grounding_table import table
 
+SCORING_STREAM = 2
 BILATERAL_SEEDS = range(9_000_000, 9_000_110)
 
 
@@ -27,7 +28,7 @@ def generated_cases(folder: Path) -> list[ScoringCase]:
     """Stored cases told in the wordings that were kept from training."""
     cases = []
     for path in sorted(folder.glob("case-*")):
-        rng = np.random.default_rng(int(path.name.removeprefix("case-")))
+        rng = np.random.default_rng([int(path.name.removeprefix("case-")), SCORING_STREAM])  # not the wordings of calibration
         cases.append(generated_case(path.name, retold(load_case(path), rng, held_out_phrasing=True)))
     return cases
 

@@ -30,7 +30,7 @@ from asap.text.read import read_sentence
 from asap.volume import apply_affine
 from asap_training.config import MiniRecipe
 from asap_training.grounding_score import STRICT_MM, distance_mm
-from asap_training.loop.checkpoint import load_newest
+from asap_training.loop.checkpoint import newest_average
 
 SOURCE = "Trained from scratch by asap_training.train_mini on generated chest CTs (asap.phantom); no patient data."
 LICENCE = "Apache-2.0"
@@ -40,10 +40,7 @@ SMALLEST_GROUP = 20
 def averaged_model(run: Path, recipe: MiniRecipe) -> AsapMini:
     """The newest checkpoint's averaged weights."""
     model = AsapMini(recipe.model)
-    average = dict(model.state_dict())
-    if load_newest(run, model, torch.optim.AdamW(model.parameters()), average) == 0:
-        raise ValueError("there is no checkpoint to calibrate")
-    model.load_state_dict(average)
+    model.load_state_dict(newest_average(run))
     return model
 
 

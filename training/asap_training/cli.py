@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
+import importlib
 import sys
 
 COMMANDS = {
@@ -21,7 +21,7 @@ def main() -> None:
         print("\n".join(f"  {name:10} {summary}" for name, (_, summary) in COMMANDS.items()))
         sys.exit(0 if wanted in ("-h", "--help") else 2)
     sys.argv = [f"asap-train {wanted}", *sys.argv[2:]]
-    runpy.run_module(COMMANDS[wanted][0], run_name="__main__")
+    importlib.import_module(COMMANDS[wanted][0]).main()
 
 
 if __name__ == "__main__":

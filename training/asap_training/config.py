@@ -1,4 +1,4 @@
-"""What a training run is made of, as frozen dataclasses; `asap_training.recipes` fills them."""
+"""What a training run is made of, as frozen dataclasses."""
 
 from __future__ import annotations
 

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from asap.errors import NotChestError
 from asap.grounding import Grounding
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.report import Sentence
 from asap.text.read import read_sentence
 from asap.volume import apply_affine
-from asap_training.scoring_cases import Query, ScoringCase, pooled
+from asap_training.scoring_cases import Query, ScoringCase
 
 STRICT_MM = 12.0
 HIT_MM = 36.0
@@ -45,16 +46,19 @@ class Row:
     """What happened to one query. distance_mm: peak to the nearest voxel centre of the region; inf when there was no answer.
 
     prior: share of strict hits of the same sentence on other patients, None when fewer than two could be used.
-    score, twin_score: confidence (or the map's highest value) with the finding and on the twin without it.
+    score, twin_score: confidence with the finding and on the twin without it; None where the model has none.
+    twin_distance_mm: peak on the twin to where the finding would be; None where the twin has it too.
     """
 
     case: int
     kind: str
     pooled: bool
+    organ: bool
     distance_mm: float
     touches: bool
-    score: float
+    score: float | None
     twin_score: float | None
+    twin_distance_mm: float | None
     prior: float | None
 
     @property
@@ -62,16 +66,28 @@ class Row:
         """The peak is within 12 mm of the region."""
         return self.distance_mm <= STRICT_MM
 
+    @property
+    def earned(self) -> bool | None:
+        """A strict hit the image earned: on the twin the peak leaves or the confidence falls by half. None without a twin."""
+        if self.twin_distance_mm is None:
+            return None
+        fell = self.score is not None and self.twin_score is not None and self.twin_score < 0.5 * self.score
+        return self.strict and (self.twin_distance_mm > STRICT_MM or fell)
+
 
 def encode_cases(engine: Engine, cases: Iterable[ScoringCase]) -> list[EncodedCase]:
     """Encode every case and its twin once."""
     encoded = []
     for case in cases:
-        features = engine.encode(case.volume)
+        try:
+            features, twin_features = engine.encode(case.volume), engine.encode(case.twin)
+        except NotChestError:
+            print(f"{case.name}: refused as not a chest; its queries are left out")
+            continue
         masks = features.lungs.left | features.lungs.right
         points = apply_affine(features.lungs.affine, np.argwhere(masks).astype(np.float64))
         box = np.stack([points.min(axis=0), points.max(axis=0)])
-        encoded.append(EncodedCase(case, features, engine.encode(case.twin), box))
+        encoded.append(EncodedCase(case, features, twin_features, box))
     return encoded
 
 
@@ -98,12 +114,14 @@ def _row(engine: Engine, encoded: list[EncodedCase], number: int, query: Query, 
     twin = ask(engine, entry.twin_features, sentence) if not query.in_twin else None
     return Row(
         case=number,
-        kind=query.kind,
-        pooled=pooled(query),
+        kind=query.row,
+        pooled=query.pooled,
+        organ=query.organ,
         distance_mm=_distance(tree, answer),
         touches=answer.peak_ras_mm is not None and _cell_touches(answer, query.region_mm),
-        score=_score(answer),
-        twin_score=None if twin is None else _score(twin),
+        score=answer.confidence,
+        twin_score=None if twin is None else twin.confidence,
+        twin_distance_mm=None if twin is None else _distance(tree, twin),
         prior=_prior(engine, encoded, entry, query, others),
     )
 
@@ -128,12 +146,6 @@ def _cell_touches(answer: Grounding, region_mm: Points) -> bool:
     return bool((np.round(apply_affine(to_cell, region_mm)) == peak).all(axis=1).any())
 
 
-def _score(answer: Grounding) -> float:
-    if answer.confidence is not None:
-        return answer.confidence
-    return 0.0 if answer.heatmap is None else float(answer.heatmap.max())
-
-
 def _prior(engine: Engine, encoded: list[EncodedCase], entry: EncodedCase, query: Query, others: list[int]) -> float | None:
     """Strict hits of the sentence on other patients who have a finding of this kind elsewhere.
 
@@ -145,8 +157,7 @@ def _prior(engine: Engine, encoded: list[EncodedCase], entry: EncodedCase, query
     hits = []
     for number in others:
         other = encoded[number]
-        same_kind = [q.region_mm for q in other.case.queries if q.kind == query.kind]
-        points = np.concatenate(same_kind)
+        points = np.concatenate(other.case.positions_of(query.kind))
         carried = _carried(points[:: 1 + len(points) // CARRIED_POINTS], other.lungs_box_mm, entry.lungs_box_mm)
         if tree.query(carried, distance_upper_bound=HIT_MM)[0].min() <= HIT_MM:
             continue

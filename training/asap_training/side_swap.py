@@ -43,8 +43,9 @@ def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
             elif before.confidence is not None and after.confidence is not None and not _on_both_sides(case, sentence):
                 falls.append(before.confidence - after.confidence)
     drop = np.array(falls) if falls else np.zeros(1)
+    share = float(np.mean(followed)) if followed else 0.0
     return [
-        f"side swap, finding on both sides: peak follows in {np.mean(followed):.3f} of {len(followed)} strict before",
+        f"side swap, finding on both sides: peak follows in {share:.3f} of {len(followed)} strict before",
         f"side swap, finding on one side: lower in {np.mean(drop > 0):.3f} of {len(falls)}, median {np.median(drop):.3f}",
     ]
 

@@ -1,6 +1,6 @@
 """Train `asap-mini` on generated cases. Reads top to bottom; resumes by itself; the same command gives the same weights.
 
-asap-train pretrain --cases DIR --out DIR [--minutes M]
+asap-train pretrain --cases DIR --out DIR [--steps N]
 """
 
 from __future__ import annotations

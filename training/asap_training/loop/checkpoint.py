@@ -53,6 +53,15 @@ def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
     return 0
 
 
+def newest_average(folder: Path) -> dict[str, Tensor]:
+    """The averaged weights of the newest checkpoint whose digest holds. Raises ValueError when there is none."""
+    for path in _checkpoints(folder):
+        tensors = _verified(path)
+        if tensors is not None:
+            return _below(tensors, "average/")
+    raise ValueError("there is no checkpoint in this folder")
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("step-*.safetensors") if _NAME.fullmatch(p.name)), reverse=True)
 

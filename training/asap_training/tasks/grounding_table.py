@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from asap_training.grounding_score import HIT_MM, Row
-from asap_training.scoring_cases import ORGAN_KINDS
 from asap_training.tasks.statistics import bootstrap_by_case, expected_calibration_error
 
-HEADER = f"{'':22} {'n':>4} {'strict':>22} {'hit':>5} {'touch':>5} {'median mm':>9} {'prior':>5} {'gain':>22} {'AUROC':>5}"
+HEADER = (
+    f"{'':22} {'n':>4} {'strict':>22} {'hit':>5} {'touch':>5} {'median mm':>9} {'earned':>6}"
+    f" {'n':>4} {'prior':>5} {'gain':>22} {'AUROC':>5}"
+)
 NOT_SCORABLE_PRIOR = 0.9
 
 
@@ -21,8 +23,10 @@ def table(rows: Sequence[Row]) -> str:
     kinds = sorted({row.kind for row in rows})
     lines = [HEADER, *(line(kind, [row for row in rows if row.kind == kind]) for kind in kinds)]
     lines.append(line("pool (lesions)", [row for row in rows if row.pooled]))
-    lines.append(line("organs", [row for row in rows if row.kind in ORGAN_KINDS]))
-    lines.append(f"ECE of the confidence, finding and twin together: {calibration_error(rows):.3f}")
+    lines.append(line("organs", [row for row in rows if row.organ]))
+    error = calibration_error(rows)
+    if error is not None:
+        lines.append(f"ECE of the confidence, finding and twin together: {error:.3f}")
     return "\n".join(lines)
 
 
@@ -38,7 +42,9 @@ def line(name: str, rows: Sequence[Row]) -> str:
     text = (
         f"{name:22} {len(rows):4d} {strict.mean():8.3f} [{low:.3f}, {high:.3f}] {np.mean(distances <= HIT_MM):5.2f} {touch:5.2f}"
     )
-    return f"{text} {np.median(distances):9.1f} {_prior_and_gain(rows)} {_auroc(rows)}"
+    earned = [row.earned for row in rows if row.earned is not None]
+    share = f"{np.mean(earned):6.2f}" if earned else f"{'-':>6}"
+    return f"{text} {np.median(distances):9.1f} {share} {_prior_and_gain(rows)} {_auroc(rows)}"
 
 
 def gain_of(strict: NDArray[np.bool_], prior: NDArray[np.float64], index: NDArray[np.int64]) -> float:
@@ -50,18 +56,18 @@ def gain_of(strict: NDArray[np.bool_], prior: NDArray[np.float64], index: NDArra
 def _prior_and_gain(rows: Sequence[Row]) -> str:
     known = [row for row in rows if row.prior is not None]
     if not known:
-        return f"{'-':>5} {'-':>22}"
+        return f"{0:4d} {'-':>5} {'-':>22}"
     strict = np.array([row.strict for row in known])
     prior = np.array([float(row.prior or 0.0) for row in known])
     if prior.mean() > NOT_SCORABLE_PRIOR:
-        return f"{prior.mean():5.2f} {'not scorable':>22}"
+        return f"{len(known):4d} {prior.mean():5.2f} {'not scorable':>22}"
     low, high = bootstrap_by_case([row.case for row in known], lambda index: gain_of(strict, prior, index))
     gain = gain_of(strict, prior, np.arange(len(known)))
-    return f"{prior.mean():5.2f} {gain:6.3f} [{low:.3f}, {high:.3f}]"
+    return f"{len(known):4d} {prior.mean():5.2f} {gain:6.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _auroc(rows: Sequence[Row]) -> str:
-    twins = [(row.score, row.twin_score) for row in rows if row.twin_score is not None]
+    twins = [(row.score, row.twin_score) for row in rows if row.score is not None and row.twin_score is not None]
     if not twins:
         return f"{'-':>5}"
     with_finding, without = zip(*twins, strict=True)
@@ -69,9 +75,11 @@ def _auroc(rows: Sequence[Row]) -> str:
     return f"{roc_auc_score(labels, [*with_finding, *without]):5.2f}"
 
 
-def calibration_error(rows: Sequence[Row]) -> float:
+def calibration_error(rows: Sequence[Row]) -> float | None:
     """ECE of P(stated finding present and peak strict) over equal numbers of scans with and without the finding."""
-    paired = [row for row in rows if row.twin_score is not None]
-    stated = np.array([row.score for row in paired] + [float(row.twin_score or 0.0) for row in paired])
+    paired = [row for row in rows if row.score is not None and row.twin_score is not None]
+    if not paired:
+        return None
+    stated = np.array([float(row.score or 0.0) for row in paired] + [float(row.twin_score or 0.0) for row in paired])
     correct = np.array([row.strict for row in paired] + [False] * len(paired))
     return expected_calibration_error(stated, correct)
