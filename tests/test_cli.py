@@ -139,3 +139,25 @@ def test_importing_the_package_imports_no_torch() -> None:
         "import sys, asap, asap.volume, asap.text.read, asap.io.read, asap.lungs, asap.grounding; print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+@pytest.mark.slow
+def test_a_second_run_leaves_nothing_of_the_first(chest: Path, tmp_path: Path) -> None:
+    for sentences in (("Heart.", "Aorta."), ("No pleural effusion.",)):
+        assert asap("ground", str(chest), "--out", str(tmp_path), "--model", "asap-test", "--sentence", *sentences) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["groundings.json", "report.png"]
+
+
+def test_an_output_that_is_a_file_is_refused(chest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert asap("ground", str(chest), "--out", str(tmp_path / "file"), "--model", "asap-test", "--sentence", "Heart.") == 2
+    assert "output folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_sentence_that_is_not_text_is_refused(chest: Path, tmp_path: Path) -> None:
+    assert asap("ground", str(chest), "--out", str(tmp_path / "o"), "--model", "asap-test", "--sentence", "\udcff heart") == 2
+
+
+def test_an_unknown_model_has_no_path() -> None:
+    assert asap("weights", "path", "no-such") == 2
