@@ -12,7 +12,7 @@ class MiniRecipe:
     """The run that makes `asap-mini`. Weights multiply the losses; jitter_mm moves the field of view at random."""
 
     model: MiniConfig = field(default_factory=MiniConfig)
-    steps: int = 4000
+    steps: int = 2500
     volumes_per_step: int = 2
     tellings: int = 2
     absent_queries: int = 8
