@@ -20,6 +20,7 @@ from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.report import Sentence
 from asap.text.read import read_sentence
+from asap.text.vocabulary import FINDINGS
 from asap.volume import apply_affine
 from asap_training.scoring_cases import Query, ScoringCase
 
@@ -150,8 +151,10 @@ def _prior(engine: Engine, encoded: list[EncodedCase], entry: EncodedCase, query
     """Strict hits of the sentence on other patients who have a finding of this kind elsewhere.
 
     Peaks are carried over by the lungs' bounding boxes. Five patients are used, none of whose findings of this kind lies
-    within 36 mm of the region once carried over.
+    within 36 mm of the region once carried over. An organ lies in the same place in everybody: it has no such patients.
     """
+    if query.kind not in FINDINGS:
+        return None
     tree = cKDTree(query.region_mm)
     sentence = read_sentence(query.text)
     hits = []
