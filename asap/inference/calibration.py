@@ -1,7 +1,7 @@
 """From a sentence's best match to P(the finding is there and the peak is within 12 mm of it).
 
 A logistic curve over the log-odds of the best cells, with one offset per finding, fitted on generated cases that the model was
-not trained on and stored in the manifest. Without it there is no confidence to show.
+not trained on and stored in the manifest. Without it, or for a finding it has not seen, there is no confidence to show.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ class Calibration:
     offset: float
     by_concept: Mapping[str, float]
 
-    def confidence(self, log_odds: float, concept: str) -> float:
-        """Probability in (0, 1)."""
-        z = self.slope * log_odds + self.offset + self.by_concept.get(concept, 0.0)
+    def confidence(self, log_odds: float, concept: str) -> float | None:
+        """Probability in (0, 1); None for a concept that was not part of the calibration."""
+        if concept not in self.by_concept:
+            return None
+        z = self.slope * log_odds + self.offset + self.by_concept[concept]
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
     @classmethod

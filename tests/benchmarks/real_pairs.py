@@ -95,7 +95,12 @@ def _asked(engine: Engine, name: str, volume: Volume, pair: RealPair) -> Iterato
     features = engine.encode(volume)
     for answer in engine.ground(features, [read_sentence(text) for text in pair.wordings]):
         score = 0.0 if answer.heatmap is None else float(answer.heatmap.max())
-        yield name, answer.sentence.text, distance_mm(answer, pair.region_mm), answer.confidence or score
+        yield (
+            name,
+            answer.sentence.text,
+            distance_mm(answer, pair.region_mm),
+            score if answer.confidence is None else answer.confidence,
+        )
 
 
 def main() -> None:

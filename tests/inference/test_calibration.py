@@ -11,11 +11,15 @@ from asap.text.read import read_sentence
 
 
 def test_confidence_rises_with_the_match_and_shifts_by_concept() -> None:
-    curve = Calibration(1.5, -0.5, {"nodule": -2.0})
-    values = [curve.confidence(x, "heart") for x in (-50.0, -1.0, 0.0, 1.0, 50.0)]
+    curve = Calibration(1.5, -0.5, {"nodule": -2.0, "heart": 0.0})
+    values = [curve.confidence(x, "heart") or 0.0 for x in (-50.0, -1.0, 0.0, 1.0, 50.0)]
     assert values == sorted(values)
     assert 0.0 < values[0] < values[-1] < 1.0
-    assert curve.confidence(0.0, "nodule") < curve.confidence(0.0, "heart")
+    assert (curve.confidence(0.0, "nodule") or 1.0) < (curve.confidence(0.0, "heart") or 0.0)
+
+
+def test_what_was_not_calibrated_has_no_confidence() -> None:
+    assert Calibration(1.5, -0.5, {"nodule": -2.0}).confidence(5.0, "aortic_dissection") is None
 
 
 def test_log_odds_follow_the_best_cells_only() -> None:
