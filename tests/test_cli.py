@@ -143,9 +143,11 @@ def test_importing_the_package_imports_no_torch() -> None:
 
 @pytest.mark.slow
 def test_a_second_run_leaves_nothing_of_the_first(chest: Path, tmp_path: Path) -> None:
+    (tmp_path / "region_mine.nii.gz").write_text("mine")
     for sentences in (("Heart.", "Aorta."), ("No pleural effusion.",)):
         assert asap("ground", str(chest), "--out", str(tmp_path), "--model", "asap-test", "--sentence", *sentences) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["groundings.json", "report.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["groundings.json", "region_mine.nii.gz", "report.png"]
+    assert (tmp_path / "region_mine.nii.gz").read_text() == "mine"
 
 
 def test_an_output_that_is_a_file_is_refused(chest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

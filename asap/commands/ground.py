@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from asap.io.atomic import write_bytes
 from asap.io.nifti import write_nifti
 from asap.report import Sentence
 from asap.volume import Volume
+
+# Names this command gives; only these are ever removed again.
+_OWN_FILE = re.compile(r'"((?:ground|region)_\d{3,}\.nii\.gz|overview_\d{3,}\.png)"')
 
 
 def ground_to_folder(
@@ -57,13 +61,15 @@ def ground_to_folder(
 
 
 def _prepare(out: Path) -> None:
-    """Make the folder and take away what an earlier run left, so that it holds the answers of one run only."""
+    """Make the folder and take away the answers of an earlier run: the files its own list names, and nothing else."""
+    listing = out / "groundings.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for pattern in ("groundings.json", "ground_*.nii.gz", "region_*.nii.gz", "overview_*.png", "report.png"):
-            for old in out.glob(pattern):
-                old.unlink()
-    except OSError as error:
+        text = listing.read_text(encoding="utf-8") if listing.exists() else ""
+        for name in set(_OWN_FILE.findall(text)):
+            (out / name).unlink(missing_ok=True)
+        listing.unlink(missing_ok=True)
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError("The output folder cannot be made or written; name another one with --out.") from error
 
 

@@ -355,17 +355,7 @@ def _organ_part(
         if finding.concept in ("aortic_aneurysm", "arterial_calcification"):
             affected.add("aorta")
     free = [organ for organ in organs if organ in organ_phrases.NAMES and organ not in affected and organs[organ].any()]
-    common = {
-        "heart": 3.0,
-        "aorta": 3.0,
-        "trachea": 2.0,
-        "left_lung": 3.0,
-        "right_lung": 3.0,
-        "lung": 2.0,
-        "spine": 2.0,
-        "liver": 2.0,
-    }
-    weights = np.array([common.get(organ, 1.0) for organ in free])
+    weights = np.array([COMMON_ORGANS.get(organ, 1.0) for organ in free])
     count = min(len(free), int(rng.integers(4, 8)))
     if not free:
         return []
