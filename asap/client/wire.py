@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import zlib
 from array import array
@@ -48,6 +49,11 @@ class HeatmapBox:
         """Heat of every cell of the box as float32, C order over `shape`."""
         scale = [level / TOP_LEVEL * self.peak for level in range(TOP_LEVEL + 1)]
         return array("f", [scale[level] for level in self.levels])
+
+
+def to_json(value: Any) -> bytes:
+    """JSON as it goes over the wire: compact UTF-8. NaN and infinity raise ValueError."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
 def pack_map(box: HeatmapBox) -> dict[str, Any]:
