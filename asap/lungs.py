@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from asap.airway import trace_airway
+from asap.pause import Pause, no_pause
 from asap.volume import Affine, Volume, apply_affine, spacing_of
 
 Mask = NDArray[np.bool_]
@@ -25,6 +26,7 @@ IN_PLANE = np.pad(ndimage.generate_binary_structure(2, 1)[:, :, None], ((0, 0), 
 LungSide = Literal["left", "right"]
 SIDES: tuple[LungSide, LungSide] = ("left", "right")
 
+SEGMENTATION_PAUSES = 5
 COARSE_SPACING_MM = 4.5
 KEPT_SPACING_MM = 3.5
 AIR_BELOW_HU = -400.0
@@ -103,6 +105,18 @@ class LungMasks:
         points = self._surface_mm[side].astype(np.float64)
         return (points.min(axis=0), points.max(axis=0)) if len(points) else None
 
+    def cropped_to_body(self) -> LungMasks:
+        """The same masks without the air around the body, for keeping; all of it where no body was found."""
+        boxes = ndimage.find_objects((self.body | self.left | self.right | self.airway).astype(np.int8))
+        if not boxes:
+            return self
+        left, right, airway, body = (m[boxes[0]].copy() for m in (self.left, self.right, self.airway, self.body))
+        start = np.array([axis.start for axis in boxes[0]], dtype=np.float64)
+        affine = self.affine.copy()
+        affine[:3, 3] = apply_affine(self.affine, start)
+        midline = None if self.midline is None else self.midline - float(start[0])
+        return LungMasks(left, right, airway, body, affine, midline)
+
     @property
     def thorax_centre_ras_mm(self) -> tuple[float, float, float]:
         """Centre of the box around both lungs in RAS+ mm; without lungs the centre of the body, without a body of the grid.
@@ -121,18 +135,26 @@ class LungMasks:
         return float(r), float(a), float(s)
 
 
-def segment_lungs(volume: Volume) -> LungMasks:
-    """Body, left lung, right lung and airway of a CT. Never fails: what is not there comes back empty."""
+def segment_lungs(volume: Volume, pause: Pause = no_pause) -> LungMasks:
+    """Body, left lung, right lung and airway of a CT. Never fails: what is not there comes back empty.
+
+    pause: called between the steps, `SEGMENTATION_PAUSES` times.
+    """
     hu, affine = coarse_hu(volume)
+    pause()
     spacing = spacing_of(affine)
     voxel_ml = float(np.prod(spacing)) / 1000.0
     body = body_mask(hu)
+    pause()
     spine = _spine(hu, body, spacing)
     air = body & (hu < AIR_BELOW_HU)
     airway = trace_airway(hu, air, spacing, spine or ((hu.shape[0] - 1) / 2.0, 0.0))
+    pause()
     midline = spine[0] if spine else float(np.nonzero(airway)[0].mean()) if airway.any() else None
     lungs = _lung_components(hu, air & ~airway, voxel_ml)
+    pause()
     left, right = _split(lungs, (hu.shape[0] - 1) / 2.0 if midline is None else midline, voxel_ml)
+    pause()
     soft = body & ~airway
     left, right = (_closed(mask, soft, spacing) for mask in (left, right))
     both = left & right

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from asap.errors import InputError
+from asap.pause import Pause, no_pause
 from asap.volume import Affine, Volume, apply_affine
 
 Triple = tuple[int, int, int]
@@ -76,12 +77,18 @@ class _Axis:
 
 
 def to_network_grid(
-    volume: Volume, config: GridConfig, *, centre_ras_mm: NDArray[np.float64] | None = None, shift_voxels: Triple = (0, 0, 0)
+    volume: Volume,
+    config: GridConfig,
+    *,
+    centre_ras_mm: NDArray[np.float64] | None = None,
+    shift_voxels: Triple = (0, 0, 0),
+    pause: Pause = no_pause,
 ) -> tuple[torch.Tensor, GridMap]:
     """Resample a volume to the network's grid.
 
     centre_ras_mm: where the field of view is centred when `config.centre` is "thorax". shift_voxels: moves the field of view
-    by whole network voxels (for finer maps from shifted windows). Returns [1, 1, H, W, D] float32 in [-1, 1] and the map back.
+    by whole network voxels (for finer maps from shifted windows). pause: called after each of the grid's slices.
+    Returns [1, 1, H, W, D] float32 in [-1, 1] and the map back.
     Raises InputError when the volume is thinner than two voxels along an axis.
     """
     ras = volume.reoriented_to_ras()
@@ -93,7 +100,7 @@ def to_network_grid(
     axes = [
         _axis(ras, config, axis, None if centre_ijk is None else float(centre_ijk[axis]), shift_voxels[axis]) for axis in range(3)
     ]
-    image_HWD = _resample(ras.hu, axes, config.hu_window)
+    image_HWD = _resample(ras.hu, axes, config.hu_window, pause)
     return image_HWD[None, None], _grid_map(ras.affine, axes, config)
 
 
@@ -136,7 +143,9 @@ def _linear_weights(centres: NDArray[np.float64], size: int, width: float) -> ND
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _resample(hu: NDArray[np.int16] | NDArray[np.float32], axes: list[_Axis], window: tuple[float, float]) -> torch.Tensor:
+def _resample(
+    hu: NDArray[np.int16] | NDArray[np.float32], axes: list[_Axis], window: tuple[float, float], pause: Pause
+) -> torch.Tensor:
     low, high = window
     rows, columns, slices = (torch.from_numpy(axis.weights) for axis in axes)
     out_DHW = torch.empty(slices.shape[0], rows.shape[0], columns.shape[0])
@@ -146,6 +155,7 @@ def _resample(hu: NDArray[np.int16] | NDArray[np.float32], axes: list[_Axis], wi
             part = torch.from_numpy(np.array(hu[:, :, source], dtype=np.float32, order="C")).clamp_(low, high)  # a copy
             plane.add_(part, alpha=float(weights[source]))
         out_DHW[k] = rows @ plane @ columns.T
+        pause()
     scaled = out_DHW.sub_(low).mul_(2.0 / (high - low)).sub_(1.0)
     return scaled.permute(1, 2, 0).contiguous()
 

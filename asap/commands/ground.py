@@ -13,7 +13,8 @@ import numpy as np
 from asap.errors import InputError
 from asap.figures import overview_png, report_png
 from asap.grounding import Grounding
-from asap.inference.engine import Engine, Progress, no_progress
+from asap.inference.course import Progress, no_progress
+from asap.inference.engine import Engine
 from asap.io.atomic import write_bytes
 from asap.io.nifti import write_nifti
 from asap.report import Sentence

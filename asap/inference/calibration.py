@@ -1,14 +1,16 @@
 """From a sentence's best match to P(the finding is there and the peak is within 12 mm of it).
 
-A logistic curve over the log-odds of the best cells, with one offset per finding, fitted on generated cases that the model was
+A logistic curve over the evidence of the best cells, with one offset per finding, fitted on generated cases that the model was
 not trained on and stored in the manifest. Without it, or for a finding it has not seen, there is no confidence to show.
+What is shown never passes what the calibration data can support: n observations that were all right leave a probability of
+n / (n + z^2) (lower end of Wilson's 95 % score interval, J. Am. Stat. Assoc. 22:209, 1927), and never more than 99 %.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,36 +21,59 @@ from asap.report import Sentence
 
 BEST_CELLS = 4
 LOG_ODDS_LIMIT = 12.0
+HIGHEST = 0.99
+WILSON_Z2 = 1.96**2
+UNREADABLE = "The weights' calibration cannot be read; import or download the weights again."
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """P = sigmoid(slope * log-odds + offset + by_concept[concept])."""
+    """P = sigmoid(slope * evidence + offset + by_concept[concept]), capped by the observations of that concept.
+
+    observations: how many sentences about a concept the curve was fitted on; a concept that is not counted is capped at 99 %.
+    """
 
     slope: float
     offset: float
     by_concept: Mapping[str, float]
+    observations: Mapping[str, int] = field(default_factory=dict)
 
-    def confidence(self, log_odds: float, concept: str) -> float | None:
-        """Probability in (0, 1); None for a concept that was not part of the calibration."""
+    def confidence(self, evidence: float, concept: str) -> float | None:
+        """Probability in (0, 0.99]; None for a concept that was not part of the calibration."""
         if concept not in self.by_concept:
             return None
-        z = self.slope * log_odds + self.offset + self.by_concept[concept]
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+        z = self.slope * evidence + self.offset + self.by_concept[concept]
+        return min(self.highest(concept), 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z)))))
+
+    def highest(self, concept: str) -> float:
+        """The most that may be claimed for a concept."""
+        count = self.observations.get(concept)
+        return HIGHEST if count is None else min(HIGHEST, count / (count + WILSON_Z2))
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Calibration:
-        """Read the manifest's entry; WeightsError when it is malformed."""
-        offsets = entry.get("by_concept")
-        numbers = [entry.get("slope"), entry.get("offset"), *(offsets.values() if isinstance(offsets, dict) else [None])]
-        if set(entry) != {"slope", "offset", "by_concept"} or not all(isinstance(n, float) and math.isfinite(n) for n in numbers):
-            raise WeightsError("The weights' calibration cannot be read; import or download the weights again.")
-        return cls(entry["slope"], entry["offset"], dict(entry["by_concept"]))
+        """Read the manifest's entry (slope, offset, by_concept, and observations where known); WeightsError when malformed."""
+        if not {"slope", "offset", "by_concept"} <= set(entry) <= {"slope", "offset", "by_concept", "observations"}:
+            raise WeightsError(UNREADABLE)
+        offsets, counts = entry["by_concept"], entry.get("observations", {})
+        if not isinstance(offsets, dict) or not isinstance(counts, dict):
+            raise WeightsError(UNREADABLE)
+        numbers = [entry["slope"], entry["offset"], *offsets.values()]
+        if not all(isinstance(n, float) and math.isfinite(n) for n in numbers):
+            raise WeightsError(UNREADABLE)
+        if not all(type(n) is int and n >= 0 for n in counts.values()):
+            raise WeightsError(UNREADABLE)
+        return cls(entry["slope"], entry["offset"], dict(offsets), dict(counts))
+
+
+def best_mean(match_SN: Tensor) -> Tensor:
+    """Mean of the best few cells, [S]."""
+    return match_SN.topk(min(BEST_CELLS, match_SN.shape[1]), dim=1).values.mean(dim=1)
 
 
 def best_log_odds(log_match_SN: Tensor) -> Tensor:
     """Log-odds of the mean of the best few cells' log-probabilities, [S], clipped to +-12."""
-    log_p_S = log_match_SN.topk(min(BEST_CELLS, log_match_SN.shape[1]), dim=1).values.mean(dim=1)
+    log_p_S = best_mean(log_match_SN)
     log_q_S = torch.log1p(-log_p_S.exp().clamp(max=1.0 - 1e-6))
     return (log_p_S - log_q_S).clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
 

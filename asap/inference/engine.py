@@ -2,82 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asap import __version__
 from asap.chest import chest_check
-from asap.errors import Cancelled, NotChestError
+from asap.errors import NotChestError, OutputError
 from asap.grounding import Grounding, SideCheck, peak_ras_mm
-from asap.inference.calibration import Calibration, best_log_odds, concept_of
+from asap.inference.calibration import Calibration, concept_of
+from asap.inference.course import Course, Progress, Stage, no_progress
+from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
 from asap.inference.grounder import Grounder
-from asap.lungs import LungMasks, segment_lungs
+from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
+from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
 from asap.report import Sentence
-from asap.volume import Affine, Volume
-
-Progress = Callable[[str, float], None]
+from asap.volume import HASHED_ROWS, Affine, Volume, apply_affine, corner_indices
 
 # A region is cut at half of the map's highest value: the full width at half maximum, whatever the model's scale.
 REGION_LEVEL = 0.5
 WHOLE = ((0, 0, 0),)
 HALF_CELL_SHIFTS = tuple((i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1))
-
-
-def no_progress(_stage: str, _share: float) -> None:
-    """For callers that show none."""
-
-
-def never() -> bool:
-    """For callers that never cancel."""
-    return False
+# Usual seconds on two cores; only their ratios matter, for the share of the work that is reported.
+HASH_S_PER_VOXEL = 1.0e-8
+RESAMPLE_S_PER_VOXEL = 0.5e-8
+LUNGS_S = 0.25
 
 
 class Engine:
-    """One model with its caches. Methods may be called from several threads; the model itself runs on the caller's thread."""
+    """One model with its caches. Methods may be called from several threads; the model itself runs on the caller's thread.
 
-    def __init__(self, grounder: Grounder) -> None:
+    store: where encoded cases are kept on disk, beside the ones kept in memory.
+    """
+
+    def __init__(self, grounder: Grounder, store: FeatureStore | None = None) -> None:
         self.grounder = grounder
         self.cases = FeatureCache()
+        self.store = store
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
+        self._settings = settings_digest(grounder)
 
     def encode(
-        self, volume: Volume, *, fine: bool = False, progress: Progress = no_progress, cancelled: Callable[[], bool] = never
+        self,
+        volume: Volume,
+        *,
+        fine: bool = False,
+        owner: str | None = None,
+        frugal: bool = False,
+        progress: Progress = no_progress,
+        between_blocks: Pause = no_pause,
     ) -> StudyFeatures:
-        """Features of a case, from the cache when it was seen before, however it was stored.
+        """Features of a case, from memory or from the store when it was seen before, however it was stored.
 
-        fine: eight fields of view shifted by half a cell, for a map twice as fine. Raises NotChestError when the volume does
-        not look like a chest CT and Cancelled between two fields of view.
+        fine: eight fields of view shifted by half a cell, for a map twice as fine. owner: whose upload this is; nobody else
+        meets its features, and `forget` drops them. frugal: in small pieces, slower, where memory was short. progress: gets
+        the stage and the share of the work done, which never falls. between_blocks: called every quarter of a second of work
+        or oftener; what it raises (`Cancelled`) ends the work with nothing kept.
+        Raises NotChestError when the volume does not look like a chest CT.
         """
         ras = volume.reoriented_to_ras()
-        identity = ras.identity
-        known = self.cases.find(ras, identity, fine=fine)
-        if known is not None:
-            return known
-        progress("looking for the lungs", 0.0)
-        lungs = segment_lungs(ras)
-        check = chest_check(ras, lungs)
-        if not check.is_chest:
-            raise NotChestError(check.reason or "This does not look like a chest CT.")
         shifts = HALF_CELL_SHIFTS if fine else WHOLE
-        windows = []
-        for number, shift in enumerate(shifts):
-            if cancelled():
-                raise Cancelled("Stopped before the case was encoded.")
-            progress("encoding the volume", number / len(shifts))
-            windows.append(self._encode_window(ras, lungs, shift))
-        features = StudyFeatures(
-            identity, ras.affine, ras.shape, self.grounder.weights_sha256, self.grounder.grid.tokens, tuple(windows), lungs
-        )
-        self.cases.add(features)
-        progress("encoding the volume", 1.0)
+        course = Course(self._stages(ras, len(shifts)), progress, between_blocks)
+        course.begin_next()
+        identity = ras.identified(course.pause)
+        features = self._known(ras, identity, fine=fine, owner=owner)
+        if features is None:
+            lungs = self._lungs(ras, course)
+            windows = tuple(self._encode_window(ras, lungs, shift, course, frugal=frugal) for shift in shifts)
+            grid, digest = self.grounder.grid, self.grounder.weights_sha256
+            features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, lungs.cropped_to_body())
+            self._keep(features, owner)
+        course.finish()
         return features
+
+    def forget(self, owner: str, identity: str | None = None) -> None:
+        """Drop what is kept of an owner's case (by its identity), or of all of an owner's cases, in memory and on disk."""
+        self.cases.forget(owner, identity)
+        if self.store is not None:
+            self.store.forget(owner, identity)
+
+    def coverage_corners_ras_mm(self, features: StudyFeatures) -> NDArray[np.float64]:
+        """Corners of the box the model saw, [8, 3] RAS+ mm, at the outer faces of its outermost voxels.
+
+        The last axis of the grid runs fastest. The box may reach beyond the image, where the model saw its reflection.
+        """
+        a, b, c = self.grounder.grid.shape
+        corners = corner_indices((a + 1, b + 1, c + 1)) - 0.5
+        return apply_affine(features.windows[0].grid.voxel_affine, corners)
 
     def ground(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         """One answer per sentence, in order. A sentence that names nothing to show gets its reason and no map."""
@@ -85,12 +106,49 @@ class Engine:
         answers = iter(self._answers(features, asked) if asked else [])
         return [next(answers) if sentence.localisable else self._reason_only(features, sentence) for sentence in sentences]
 
-    def _encode_window(self, ras: Volume, lungs: LungMasks, shift: tuple[int, int, int]) -> ShiftedCells:
+    def _stages(self, ras: Volume, windows: int) -> list[Stage]:
+        voxels, cost = float(np.prod(ras.shape)), self.grounder.cost
+        look = Stage("encoding the volume", RESAMPLE_S_PER_VOXEL * voxels, self.grounder.grid.shape[2])
+        return [
+            Stage("recognising the case", HASH_S_PER_VOXEL * voxels, -(-ras.shape[0] // HASHED_ROWS)),
+            Stage("looking for the lungs", LUNGS_S, SEGMENTATION_PAUSES + 1),
+            *[look, Stage("encoding the volume", cost.seconds, cost.pauses)] * windows,
+        ]
+
+    def _known(self, ras: Volume, identity: str, *, fine: bool, owner: str | None) -> StudyFeatures | None:
+        features = self.cases.find(ras, identity, fine=fine, owner=owner)
+        if features is None and self.store is not None:
+            features = self.store.find(ras, identity, self._settings, fine=fine, owner=owner)
+            if features is not None:
+                self.cases.add(features, owner)
+        return features
+
+    def _keep(self, features: StudyFeatures, owner: str | None) -> None:
+        self.cases.add(features, owner)
+        if self.store is not None:
+            with suppress(OutputError):  # a full disk costs the next start an encoding, and nobody an answer
+                self.store.add(features, self._settings, owner=owner)
+
+    def _lungs(self, ras: Volume, course: Course) -> LungMasks:
+        """Lungs of a chest; NotChestError for anything else."""
+        course.begin_next()
+        lungs = segment_lungs(ras, course.pause)
+        check = chest_check(ras, lungs)
+        course.pause()
+        if not check.is_chest:
+            raise NotChestError(check.reason or "This does not look like a chest CT.")
+        return lungs
+
+    def _encode_window(
+        self, ras: Volume, lungs: LungMasks, shift: tuple[int, int, int], course: Course, *, frugal: bool
+    ) -> ShiftedCells:
         cell = self.grounder.grid.cell
         voxels = (shift[0] * cell[0] // 2, shift[1] * cell[1] // 2, shift[2] * cell[2] // 2)
         centre = np.asarray(lungs.thorax_centre_ras_mm)
-        image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels)
-        return ShiftedCells(shift, self.grounder.encode_image(image), grid)
+        course.begin_next()
+        image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels, pause=course.pause)
+        course.begin_next()
+        return ShiftedCells(shift, self.grounder.encode_image(image, pause=course.pause, frugal=frugal), grid)
 
     def _answers(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         rows_ST = self._rows(sentences)
@@ -100,14 +158,14 @@ class Engine:
         heat_SN = self._heat(flat_SN)
         # The curve was fitted on one field of view: the best of eight would be read as surer than it is.
         first_SN = flat_SN[:, : match_SN[0].shape[1]]
-        log_odds_S = best_log_odds(first_SN) if self._calibration is not None else None
+        evidence_S = self.grounder.evidence(first_SN) if self._calibration is not None else None
         inside_ABC, affine = self._map(features, torch.from_numpy(inside).float())
         answers = []
         for index, sentence in enumerate(sentences):
             heatmap, _ = self._map(features, heat_SN[index])
             confidence = None
-            if self._calibration is not None and log_odds_S is not None:
-                confidence = self._calibration.confidence(float(log_odds_S[index]), concept_of(sentence))
+            if self._calibration is not None and evidence_S is not None:
+                confidence = self._calibration.confidence(float(evidence_S[index]), concept_of(sentence))
             peak = peak_ras_mm(heatmap, affine, inside_ABC > 0)
             answers.append(self._grounding(features, sentence, heatmap, affine, peak=peak, confidence=confidence))
         return answers
@@ -178,6 +236,12 @@ class Engine:
             reason=sentence.reason,
             weights_sha256=features.weights_sha256,
         )
+
+
+def settings_digest(grounder: Grounder) -> str:
+    """What features depend on besides the case: weights, grid, and the version of the code that computes them."""
+    settings = {"weights": grounder.weights_sha256, "grid": asdict(grounder.grid), "asap": __version__}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def side_check(lungs: LungMasks, sentence: Sentence, peak: tuple[float, float, float]) -> SideCheck:

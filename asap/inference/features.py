@@ -43,11 +43,6 @@ class StudyFeatures:
     lungs: LungMasks
 
     @property
-    def key(self) -> tuple[str, bool, bytes]:
-        """What the cache files this case under."""
-        return self.identity, self.fine, self.ras_affine.tobytes()
-
-    @property
     def bytes(self) -> int:
         """Memory the features and the lung masks take."""
         cells = sum(window.cells_NC.numel() * window.cells_NC.element_size() for window in self.windows)
@@ -67,30 +62,49 @@ class StudyFeatures:
         return bool(gap < SAME_CASE_CORNER_MM)
 
 
+@dataclass(frozen=True)
+class _CacheKey:
+    owner: str | None
+    identity: str
+    fine: bool
+    affine: bytes
+
+
 class FeatureCache:
-    """The most recently used cases within a limit of bytes; safe to share between threads."""
+    """The most recently used cases within a limit of bytes; safe to share between threads.
+
+    owner: whose upload a case is; only the same owner finds it again. None: a case all may share.
+    """
 
     def __init__(self, max_bytes: int = limits.FEATURE_CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, bool, bytes], StudyFeatures] = OrderedDict()
+        self._entries: OrderedDict[_CacheKey, StudyFeatures] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, ras: Volume, identity: str, *, fine: bool) -> StudyFeatures | None:
+    def find(self, ras: Volume, identity: str, *, fine: bool, owner: str | None = None) -> StudyFeatures | None:
         """The features of this case, or None."""
         with self._lock:
             for key, features in reversed(self._entries.items()):
-                if features.identity == identity and features.fine == fine and features.belongs_to(ras):
+                same = (key.owner, key.identity, key.fine) == (owner, identity, fine)
+                if same and features.belongs_to(ras):
                     self._entries.move_to_end(key)
                     return features
         return None
 
-    def add(self, features: StudyFeatures) -> None:
+    def add(self, features: StudyFeatures, owner: str | None = None) -> None:
         """Keep a case; the least recently used ones go when the limit is passed."""
+        key = _CacheKey(owner, features.identity, features.fine, features.ras_affine.tobytes())
         with self._lock:
-            self._entries[features.key] = features
-            self._entries.move_to_end(features.key)
+            self._entries[key] = features
+            self._entries.move_to_end(key)
             while len(self._entries) > 1 and sum(f.bytes for f in self._entries.values()) > self._max_bytes:
                 self._entries.popitem(last=False)
+
+    def forget(self, owner: str, identity: str | None = None) -> None:
+        """Drop an owner's case (by its identity), or all of an owner's cases."""
+        with self._lock:
+            for key in [k for k in self._entries if k.owner == owner and identity in (None, k.identity)]:
+                del self._entries[key]
 
 
 class SentenceCache:

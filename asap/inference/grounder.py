@@ -6,18 +6,35 @@ Axes: N cells of one volume (grid in C order), S sentences, C numbers of a cell,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from asap.inference.calibration import best_log_odds, best_mean
 from asap.models.asap import Asap
 from asap.models.load import preferred_dtype
 from asap.models.mini import MINI_GRID, AsapMini
 from asap.models.phrase_encoder import tokenise
 from asap.models.wordpiece import WordPiece
+from asap.pause import Pause, no_pause
 from asap.preprocess import GridConfig
 from asap.report import Sentence
+
+# Tokens computed together where memory is short: a tenth of the published grid.
+FRUGAL_ROWS = 256
+# Measured on two cores with AMX; only their ratio to the other stages of an encoding matters.
+MULTIPLICATIONS_PER_S = 2.5e11
+MINI_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class EncoderCost:
+    """What one field of view costs: how often `encode_image` pauses, and its usual seconds on two cores."""
+
+    pauses: int
+    seconds: float
 
 
 class Grounder(Protocol):
@@ -27,9 +44,13 @@ class Grounder(Protocol):
     weights_sha256: str
     grid: GridConfig
     calibration: Mapping[str, Any] | None
+    cost: EncoderCost
 
-    def encode_image(self, image_11HWD: Tensor) -> Tensor:
-        """Network input -> what is kept of a volume, [N, C]."""
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+        """Network input -> what is kept of a volume, [N, C].
+
+        pause: called between blocks. frugal: in smaller pieces, slower, for the same result within 1e-5 before rounding.
+        """
         ...
 
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -44,24 +65,43 @@ class Grounder(Protocol):
         """Match -> what is drawn, [S, N] in [0, 1]."""
         ...
 
+    def evidence(self, match_SN: Tensor) -> Tensor:
+        """What the calibration curve is read at, [S]; cells that take no part are -inf."""
+        ...
+
 
 class AsapGrounder:
-    """The published model: cosine of a sentence's feature with every token's. Its scores are not calibrated."""
+    """The published model: cosine of a sentence's feature with every token's.
 
-    calibration: Mapping[str, Any] | None = None
+    The published checkpoint has no calibration; one's own weights may bring one, fitted on the mean of the best cosines.
+    """
 
-    def __init__(self, model: Asap, tokenizer: WordPiece, *, name: str, weights_sha256: str, grid: GridConfig) -> None:
+    def __init__(
+        self,
+        model: Asap,
+        tokenizer: WordPiece,
+        *,
+        name: str,
+        weights_sha256: str,
+        grid: GridConfig,
+        calibration: Mapping[str, Any] | None = None,
+    ) -> None:
         self.name = name
         self.weights_sha256 = weights_sha256
         self.grid = grid
+        self.calibration = calibration
+        encoder = model.config.encoder
+        multiplied = encoder.depth * encoder.tokens * (12 * encoder.width**2 + 2 * encoder.tokens * encoder.width)
+        self.cost = EncoderCost(encoder.depth, multiplied / MULTIPLICATIONS_PER_S)
         self._model = model.eval()
         self._tokenizer = tokenizer
 
     @torch.inference_mode()
-    def encode_image(self, image_11HWD: Tensor) -> Tensor:
-        """Unit features of the tokens, [N, D]."""
-        v_BND = self._model.project_image(self._model.encode_image(image_11HWD))
-        return torch.nn.functional.normalize(v_BND[0], dim=-1)
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+        """Unit features of the tokens, [N, D], float16: half the memory of a case, and a cosine is off by less than 1e-5."""
+        rows = FRUGAL_ROWS if frugal else None
+        v_BND = self._model.project_image(self._model.encode_image(image_11HWD, pause=pause, rows=rows))
+        return torch.nn.functional.normalize(v_BND[0], dim=-1).to(torch.float16)
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -85,6 +125,10 @@ class AsapGrounder:
         low, high = match_SN.amin(dim=1, keepdim=True), match_SN.amax(dim=1, keepdim=True)
         return (match_SN - low) / (high - low).clamp_min(1e-6)
 
+    def evidence(self, match_SN: Tensor) -> Tensor:
+        """Mean of the best few cosines."""
+        return best_mean(match_SN)
+
 
 class MiniGrounder:
     """The embedded model: log-probability that a cell belongs to what the sentence says."""
@@ -97,12 +141,18 @@ class MiniGrounder:
         self.calibration = calibration
         self._model = model.eval()
         self._parts, self._features = model.config.parts, model.config.features
+        self.cost = EncoderCost(model.image.pauses, MINI_SECONDS)
 
     @torch.inference_mode()
-    def encode_image(self, image_11HWD: Tensor) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         """Unit features of the cells, [N, P * F], bfloat16. Computed as in training: bfloat16 where the processor has it."""
+
+        def give_way() -> None:
+            with torch.autocast("cpu", enabled=False):  # a sentence answered meanwhile is not to be rounded
+                pause()
+
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=preferred_dtype() == torch.bfloat16):
-            cells_BNPF = self._model.image(image_11HWD)
+            cells_BNPF = self._model.image(image_11HWD, pause=give_way, rows=FRUGAL_ROWS if frugal else None)
         return cells_BNPF[0].flatten(1).to(torch.bfloat16)  # type: ignore[no-any-return]
 
     @torch.inference_mode()
@@ -121,3 +171,7 @@ class MiniGrounder:
     def heat(self, match_SN: Tensor) -> Tensor:
         """Probability."""
         return match_SN.exp()
+
+    def evidence(self, match_SN: Tensor) -> Tensor:
+        """Log-odds of the best few cells."""
+        return best_log_odds(match_SN)

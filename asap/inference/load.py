@@ -6,17 +6,21 @@ from pathlib import Path
 
 from asap.errors import InputError, WeightsError
 from asap.inference.engine import Engine
+from asap.inference.feature_store import FeatureStore
 from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
 from asap.models.catalog import MODELS
 from asap.models.load import LoadedMini, LoadedModel, load_model
 from asap.preprocess import GridConfig
 
 
-def load_engine(source: str) -> Engine:
-    """Load by catalogue name, or by the path of a folder with weights. Raises WeightsError or InputError."""
+def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
+    """Load by catalogue name, or by the path of a folder with weights. Raises WeightsError or InputError.
+
+    store: where encoded cases are kept on disk.
+    """
     if source not in MODELS and not Path(source).is_dir():
         raise InputError(f"There is no model of this name; known are {', '.join(MODELS)}, or name a folder with weights.")
-    return Engine(grounder_of(load_model(source if source in MODELS else Path(source))))
+    return Engine(grounder_of(load_model(source if source in MODELS else Path(source))), store)
 
 
 def grounder_of(loaded: LoadedModel) -> Grounder:
@@ -27,4 +31,11 @@ def grounder_of(loaded: LoadedModel) -> Grounder:
         return MiniGrounder(loaded.model, name=loaded.name, weights_sha256=loaded.weights_sha256, calibration=loaded.calibration)
     encoder = loaded.model.config.encoder
     grid = GridConfig(spacing_mm=encoder.spacing_mm, shape=encoder.volume_shape, cell=encoder.patch)
-    return AsapGrounder(loaded.model, loaded.tokenizer, name=loaded.name, weights_sha256=loaded.weights_sha256, grid=grid)
+    return AsapGrounder(
+        loaded.model,
+        loaded.tokenizer,
+        name=loaded.name,
+        weights_sha256=loaded.weights_sha256,
+        grid=grid,
+        calibration=loaded.calibration,
+    )

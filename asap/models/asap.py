@@ -13,6 +13,7 @@ from asap.models.config import AsapConfig
 from asap.models.rounding import round_text_encoder
 from asap.models.text_encoder import TextEncoder
 from asap.models.vit import VisionTransformer
+from asap.pause import Pause, no_pause
 
 
 class FeatureHead(nn.Module):
@@ -54,9 +55,12 @@ class Asap(nn.Module):
         round_text_encoder(self.text_encoder, dtype)
         return self
 
-    def encode_image(self, volume_B1HWD: Tensor) -> Tensor:
-        """Volume in [-1, 1] -> tokens [B, N, D] after the final norm, without cls."""
-        latent_BND: Tensor = self.image_encoder(volume_B1HWD)
+    def encode_image(self, volume_B1HWD: Tensor, *, pause: Pause = no_pause, rows: int | None = None) -> Tensor:
+        """Volume in [-1, 1] -> tokens [B, N, D] after the final norm, without cls.
+
+        pause: called after each block. rows: tokens at a time where memory is short.
+        """
+        latent_BND: Tensor = self.image_encoder(volume_B1HWD, pause=pause, rows=rows)
         return latent_BND[:, 1:]
 
     def project_image(self, tokens_BND: Tensor) -> Tensor:

@@ -18,10 +18,15 @@ from asap.errors import WeightsError
 from asap.models.config import values_from_json
 from asap.models.positions import sincos_positions
 from asap.models.vit import Block
+from asap.pause import Pause, no_pause
 from asap.text.concepts import CONCEPT_VOCABULARY
 
 # Intensity windows in HU that become input channels: everything, soft tissue, aerated lung.
 WINDOWS_HU = ((-1000.0, 1000.0), (-150.0, 250.0), (-1000.0, -500.0))
+# Cells on each side of a slab that its three 3 x 3 x 3 convolutions at half a cell reach into.
+HALO_CELLS = 2
+SLAB_CELLS = 4
+VOXELS_PER_CELL = 4
 
 
 @dataclass(frozen=True)
@@ -118,22 +123,46 @@ class MiniImageEncoder(nn.Module):
         self.out_norm = nn.LayerNorm(cell, eps=1e-6)
         self.out = nn.Linear(cell, config.parts * config.features)
 
-    def forward(self, volume_B1HWD: Tensor) -> Tensor:
-        """Cell features [B, N, P, F]; cells run as the grid (a, b, c) in C order."""
+    def forward(self, volume_B1HWD: Tensor, *, pause: Pause = no_pause, rows: int | None = None) -> Tensor:
+        """Cell features [B, N, P, F]; cells run as the grid (a, b, c) in C order.
+
+        pause: called `pauses` times between the stages. rows: where memory is short, tokens at a time in the blocks, and the
+        stem a few planes of cells at a time.
+        """
         batch = volume_B1HWD.shape[0]
-        x = space_to_depth(windowed(volume_B1HWD))
-        x = x.to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
-        x = self.fine(self.voxels_in(x))
-        cells = self.cell_blocks(self.to_cells(x))
+        cells = self._stem(volume_B1HWD) if rows is None else self._stem_in_slabs(volume_B1HWD)
+        pause()
+        cells = self.cell_blocks(cells)
+        pause()
         tokens = self.to_tokens(cells).flatten(2).transpose(1, 2) + self.positions.to(cells.dtype)
         for block in self.blocks:
-            tokens = block(tokens)
+            tokens = block(tokens, rows=rows)
+            pause()
         context: Tensor = self.from_tokens(self.norm(tokens))
         context = context.transpose(1, 2).reshape(batch, -1, *self.config.grid)
         cells = cells + F.interpolate(context, scale_factor=2, mode="nearest")
         cells = self.merge(cells.contiguous(memory_format=torch.channels_last_3d))
         features: Tensor = self.out(self.out_norm(cells.permute(0, 2, 3, 4, 1)))
         return F.normalize(features.reshape(batch, -1, self.config.parts, self.config.features).float(), dim=-1)
+
+    @property
+    def pauses(self) -> int:
+        """How often one forward pass pauses."""
+        return self.config.depth + 2
+
+    def _stem(self, volume_B1HWD: Tensor) -> Tensor:
+        x = space_to_depth(windowed(volume_B1HWD))
+        x = x.to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
+        return self.to_cells(self.fine(self.voxels_in(x)))  # type: ignore[no-any-return]
+
+    def _stem_in_slabs(self, volume_B1HWD: Tensor) -> Tensor:
+        """The same cells from overlapping slabs along the first axis: the stem's tables are the largest of the model."""
+        count, slabs = volume_B1HWD.shape[2] // VOXELS_PER_CELL, []
+        for start in range(0, count, SLAB_CELLS):
+            low, high = max(0, start - HALO_CELLS), min(count, start + SLAB_CELLS + HALO_CELLS)
+            cells = self._stem(volume_B1HWD[:, :, low * VOXELS_PER_CELL : high * VOXELS_PER_CELL])
+            slabs.append(cells[:, :, start - low : start - low + SLAB_CELLS])
+        return torch.cat(slabs, dim=2)
 
 
 def windowed(volume_B1HWD: Tensor) -> Tensor:

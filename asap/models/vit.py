@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from asap.models.config import EncoderConfig
 from asap.models.patches import patchify
 from asap.models.positions import sincos_positions
+from asap.pause import Pause, no_pause
 
 
 class Attention(nn.Module):
@@ -29,12 +30,19 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x_BND: Tensor, attend_B11N: Tensor | None = None) -> Tensor:
-        """x_BND -> same shape. attend_B11N: True where a key may be attended to; None attends everywhere."""
+    def forward(self, x_BND: Tensor, attend_B11N: Tensor | None = None, rows: int | None = None) -> Tensor:
+        """x_BND -> same shape. attend_B11N: True where a key may be attended to; None attends everywhere.
+
+        rows: queries at a time, so that no table of all tokens by all tokens is held; None takes them together.
+        """
         batch, tokens, width = x_BND.shape
         qkv = self.qkv(x_BND).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = (qkv.float() if self.exact else qkv).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=attend_B11N)
+        if rows is None:
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=attend_B11N)
+        else:
+            parts = torch.split(q, rows, dim=2)
+            mixed = torch.cat([F.scaled_dot_product_attention(part, k, v, attn_mask=attend_B11N) for part in parts], dim=2)
         return self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width).to(qkv.dtype))  # type: ignore[no-any-return]
 
 
@@ -46,8 +54,10 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        """x_BND -> same shape."""
+    def forward(self, x_BND: Tensor, rows: int | None = None) -> Tensor:
+        """x_BND -> same shape. rows: tokens at a time, so that the wide layer of all tokens is never held."""
+        if rows is not None:
+            return torch.cat([self(part_BnD) for part_BnD in torch.split(x_BND, rows, dim=1)], dim=1)
         return self.fc2(F.gelu(self.fc1(x_BND)))  # type: ignore[no-any-return]
 
 
@@ -61,14 +71,15 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, x_BND: Tensor, attend_B11N: Tensor | None = None) -> Tensor:
+    def forward(self, x_BND: Tensor, attend_B11N: Tensor | None = None, rows: int | None = None) -> Tensor:
         """x_BND -> same shape and dtype; the residual may be float32 while the weights are bfloat16.
 
         attend_B11N: True where a key may be attended to (padded sentences need it); None attends everywhere.
+        rows: tokens at a time where memory is short, at the same result to rounding; None computes all together.
         """
         dtype = self.attn.qkv.weight.dtype
-        x_BND = x_BND + self.attn(self.norm1(x_BND).to(dtype), attend_B11N)
-        return x_BND + self.mlp(self.norm2(x_BND).to(dtype))  # type: ignore[no-any-return]
+        x_BND = x_BND + self.attn(self.norm1(x_BND).to(dtype), attend_B11N, rows)
+        return x_BND + self.mlp(self.norm2(x_BND).to(dtype), rows)  # type: ignore[no-any-return]
 
 
 class PatchEmbed(nn.Module):
@@ -107,10 +118,13 @@ class VisionTransformer(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, volume_B1HWD: Tensor, keep_BK: Tensor | None = None) -> Tensor:
+    def forward(
+        self, volume_B1HWD: Tensor, keep_BK: Tensor | None = None, *, pause: Pause = no_pause, rows: int | None = None
+    ) -> Tensor:
         """Latent tokens [B, 1 + N, D], or [B, 1 + K, D] of the kept tokens in the order of `keep_BK` (masked training).
 
-        keep_BK: int64 token indices per sample; only these patches are embedded at all.
+        keep_BK: int64 token indices per sample; only these patches are embedded at all. pause: called after each block.
+        rows: tokens at a time where memory is short.
         """
         patches_BNP = patchify(volume_B1HWD, self.config.patch)
         positions = self.pos_embed[:, 1:]
@@ -121,5 +135,6 @@ class VisionTransformer(nn.Module):
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(x_BND.shape[0], -1, -1)
         x_BND = torch.cat([cls.to(x_BND.dtype), x_BND], dim=1)
         for block in self.blocks:
-            x_BND = block(x_BND)
+            x_BND = block(x_BND, rows=rows)
+            pause()
         return self.norm(x_BND)  # type: ignore[no-any-return]

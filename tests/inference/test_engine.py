@@ -6,8 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+import torch
 
 from asap.errors import Cancelled, NotChestError
+from asap.grounding import Grounding
 from asap.inference.engine import Engine, side_check
 from asap.inference.load import load_engine
 from asap.phantom.case import PhantomCase, generate_case, stored_obliquely
@@ -100,10 +102,75 @@ def test_what_is_not_a_chest_is_refused_and_nothing_is_kept() -> None:
         engine().encode(air)
 
 
-def test_cancelling_stops_before_the_encoder() -> None:
+class Hook:
+    """Counts its calls and stops the work at one of them."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.calls, self.stop_at = 0, stop_at
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise Cancelled("Stopped.")
+
+
+def test_cancelling_stops_anywhere_and_keeps_nothing() -> None:
+    fresh, whole = load_engine("asap-test"), Hook()
+    load_engine("asap-test").encode(case().volume, between_blocks=whole)
+    for share in (0.0, 0.03, 0.3, 1.0):
+        stop = Hook(stop_at=1 + int(share * (whole.calls - 1)))
+        with pytest.raises(Cancelled):
+            fresh.encode(case().volume, between_blocks=stop)
+        assert stop.calls == stop.stop_at
+    after = Hook()
+    fresh.encode(case().volume, between_blocks=after)
+    assert after.calls == whole.calls
+
+
+def test_progress_never_falls_and_ends_at_one() -> None:
+    seen: list[tuple[str, float]] = []
+    load_engine("asap-test").encode(case().volume, progress=lambda stage, share: seen.append((stage, share)))
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    assert len(set(shares)) > 50
+    assert list(dict(seen)) == ["recognising the case", "looking for the lungs", "encoding the volume"]
+
+
+def test_a_sentence_answered_between_blocks_is_answered_as_ever() -> None:
+    """The hook may serve a click on the thread that encodes: nothing of the encoding may rub off on it."""
+    mini = load_engine("asap-mini")
+    features = mini.encode(case().volume)
+    asked = [read_sentence("There is a nodule in the left lung.")]
+    before = mini.ground(features, asked)[0]
+    during: list[Grounding] = []
+    image = torch.rand(1, 1, *mini.grounder.grid.shape) * 2 - 1
+    mini.grounder.encode_image(image, pause=lambda: during.extend(mini.ground(features, asked)))
+    assert len(during) == mini.grounder.cost.pauses
+    assert all(np.array_equal(a.heatmap, before.heatmap) and a.confidence == before.confidence for a in during)
+
+
+def test_an_upload_is_found_by_its_owner_alone() -> None:
     fresh = load_engine("asap-test")
-    with pytest.raises(Cancelled):
-        fresh.encode(case().volume, cancelled=lambda: True)
+    mine = fresh.encode(case().volume, owner="one")
+    assert fresh.encode(case().volume, owner="one") is mine
+    theirs = fresh.encode(case().volume, owner="two")
+    assert theirs is not mine
+    assert fresh.encode(case().volume) is not mine
+    fresh.forget("one")
+    assert fresh.encode(case().volume, owner="one") is not mine
+    assert fresh.encode(case().volume, owner="two") is theirs
+
+
+def test_the_box_the_model_saw_holds_every_cell() -> None:
+    features = engine().encode(case().volume)
+    corners = engine().coverage_corners_ras_mm(features)
+    assert np.allclose(np.ptp(corners, axis=0), 336.0)
+    grid = features.windows[0].grid
+    cells = apply_affine(grid.token_affine, np.argwhere(np.ones(features.tokens)).astype(float))
+    assert np.allclose(cells.min(axis=0) - corners.min(axis=0), 12.0)
+    assert np.allclose(corners.max(axis=0) - cells.max(axis=0), 12.0)
 
 
 def test_the_side_is_checked_against_the_lungs() -> None:

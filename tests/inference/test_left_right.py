@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from asap.inference.engine import Engine
+from asap.inference.grounder import EncoderCost
 from asap.io.nifti_write import write_nifti
 from asap.io.read import read_volume
+from asap.pause import Pause, no_pause
 from asap.phantom.case import generate_case
 from asap.preprocess import GridConfig
 from asap.report import Sentence
@@ -30,9 +32,10 @@ class BrightestCell:
     name = "brightest-cell"
     weights_sha256 = "0" * 64
     calibration: Mapping[str, Any] | None = None
+    cost = EncoderCost(pauses=1, seconds=0.1)
     grid = GridConfig(spacing_mm=(3.0, 3.0, 3.0), shape=(112, 112, 112), cell=(8, 8, 8))
 
-    def encode_image(self, image_11HWD: Tensor) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         return torch.nn.functional.max_pool3d(image_11HWD, 8).flatten()[:, None]
 
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -43,6 +46,9 @@ class BrightestCell:
 
     def heat(self, match_SN: Tensor) -> Tensor:
         return (match_SN + 1) / 8
+
+    def evidence(self, match_SN: Tensor) -> Tensor:
+        return match_SN.amax(dim=1)
 
 
 @lru_cache(maxsize=1)
