@@ -13,9 +13,8 @@ from asap.volume import Volume
 class ServiceConfig:
     """Limits of `/asap/v1`. Sizes in bytes, times in seconds.
 
-    body_timeout_s: a body that sends nothing for so long is given up. unwatched_s: a job whose only event stream broke is
-    cancelled when nobody asks for it again within this time. yield_s: the longest the image lane waits for waiting sentences
-    between two blocks of the encoder.
+    unwatched_s: a job whose last event stream broke is cancelled when nobody asks for it again within this time. yield_s: the
+    longest the image lane waits for waiting sentences between two blocks of the encoder.
     """
 
     sessions: int = limits.MAX_SESSIONS
@@ -29,9 +28,7 @@ class ServiceConfig:
     jobs_kept: int = 64
     result_bytes_kept: int = 64 * 2**20
     feature_memory_bytes: int = limits.FEATURE_CACHE_BYTES
-    feature_disk_bytes: int = 4 * 2**30
     idle_s: float = 600.0
-    body_timeout_s: float = 20.0
     unwatched_s: float = 1.0
     yield_s: float = 0.2
     reap_every_s: float = 1.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import torch
-
 from asap.errors import AsapError, InputError, LimitError, NotChestError, OutputError
+from asap.inference.memory import is_out_of_memory
 
 RETRY_AFTER_S = 5
 
@@ -82,21 +81,17 @@ def as_service_error(error: Exception) -> ServiceError:
         return error
     if is_out_of_memory(error):
         return out_of_memory()
-    if isinstance(error, NotChestError):
-        return unprocessable(str(error), "not_chest")
-    if isinstance(error, LimitError):
-        return too_large(str(error))
-    if isinstance(error, InputError):
-        return unprocessable(str(error))
     if isinstance(error, OutputError):
         return insufficient_storage()
     if isinstance(error, AsapError):
-        return ServiceError(500, "internal", str(error))
+        status, code = next((answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)), (500, "internal"))
+        return ServiceError(status, code, str(error))
     return ServiceError(500, "internal", "Something went wrong in the server; its log names this error by the id given here.")
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Python's, torch's on a graphics card, and torch's on the processor, which is a bare RuntimeError."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
+# The first that fits: the special before the general.
+_ANSWERS: dict[type[AsapError], tuple[int, str]] = {
+    NotChestError: (422, "not_chest"),
+    LimitError: (413, "too_large"),
+    InputError: (422, "unprocessable"),
+}

@@ -1,0 +1,262 @@
+"""The JSON of `/asap/v1`: exact types, no unknown keys, a limit on every length."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from asap import limits
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Real = Annotated[float, Field(allow_inf_nan=False)]
+Row = Annotated[list[Real], Field(min_length=4, max_length=4)]
+Affine = Annotated[list[Row], Field(min_length=4, max_length=4, description="voxel index -> RAS+ mm")]
+Side = Annotated[int, Field(ge=1, le=limits.MAX_SLICES)]
+Point = Annotated[list[Real], Field(min_length=3, max_length=3)]
+Cells = Annotated[list[int], Field(min_length=3, max_length=3)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Exact(BaseModel):
+    """No key that is not named, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SessionRequest(Exact):
+    """Who asks, and how long it may be silent before its session ends."""
+
+    client: str = Field(min_length=1, max_length=limits.MAX_CLIENT_NAME_CHARS)
+    liveness_s: float = Field(default=60.0, ge=5.0, le=600.0, allow_inf_nan=False)
+
+
+class SessionAnswer(Exact):
+    """A session: `session` is the value of the header X-ASAP-Session."""
+
+    session: Id
+    liveness_s: float
+    idle_s: float
+
+
+class UploadDeclaration(Exact):
+    """A volume to come: int16 little endian HU, i fastest. bytes, sha256: of the encoded form."""
+
+    shape: list[Side] = Field(min_length=3, max_length=3)
+    affine_ras_mm: Affine
+    encoding: Literal["shuffle-zlib", "raw"]
+    bytes: int = Field(ge=1, le=2**62)
+    sha256: Sha256
+    part_bytes: int = Field(ge=1, le=2**62)
+
+
+class StudyRequest(Exact):
+    """Exactly one of an id of the server's own archive, or the declaration of an upload."""
+
+    datastore_id: str | None = Field(default=None, min_length=1, max_length=limits.MAX_DATASTORE_ID_CHARS)
+    upload: UploadDeclaration | None = None
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> StudyRequest:
+        """One and only one."""
+        if (self.datastore_id is None) == (self.upload is None):
+            raise ValueError("give either datastore_id or upload")
+        return self
+
+
+class StudyAnswer(Exact):
+    """A declared study and the parts it waits for."""
+
+    study: Id
+    state: Literal["uploading", "ready"]
+    parts: int
+    missing: list[int]
+
+
+class PartAnswer(Exact):
+    """Parts still to come."""
+
+    missing: list[int]
+
+
+class Encoded(Exact):
+    """One encoding that answers at once."""
+
+    model: str
+    fine: bool
+
+
+class Coverage(Exact):
+    """The box the model saw: its eight corners."""
+
+    model: str
+    corner_ras_mm: Annotated[list[Point], Field(min_length=8, max_length=8)]
+
+
+class StudyState(Exact):
+    """A study. shape and spacing_mm are null until a study of the archive was read."""
+
+    study: Id
+    state: Literal["uploading", "ready"]
+    missing: list[int]
+    encoded: list[Encoded]
+    shape: Cells | None
+    spacing_mm: Point | None
+    coverage: Coverage | None
+
+
+class EncodeRequest(Exact):
+    """Encode a case, so that sentences are answered at once. model: null for the default."""
+
+    task: Literal["encode"]
+    model: str | None = Field(default=None, min_length=1, max_length=limits.MAX_MODEL_NAME_CHARS)
+    fine: bool = False
+
+
+class GroundRequest(Exact):
+    """Where sentences are true. Exactly one of sentences and report. wait_s: answer in this request when done in time."""
+
+    task: Literal["ground"]
+    model: str | None = Field(default=None, min_length=1, max_length=limits.MAX_MODEL_NAME_CHARS)
+    fine: bool = False
+    sentences: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=limits.MAX_SENTENCE_CHARS)]],
+            Field(min_length=1, max_length=limits.MAX_SENTENCES),
+        ]
+        | None
+    ) = None
+    report: str | None = Field(default=None, min_length=1, max_length=limits.MAX_REPORT_CHARS)
+    supersede: bool = True
+    wait_s: float = Field(default=0.0, ge=0.0, le=10.0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> GroundRequest:
+        """One and only one."""
+        if (self.sentences is None) == (self.report is None):
+            raise ValueError("give either sentences or report")
+        return self
+
+
+JobRequest = Annotated[EncodeRequest | GroundRequest, Field(discriminator="task")]
+
+
+class Problem(Exact):
+    """What went wrong: a code for programs, a sentence for people, a number for the log."""
+
+    code: str
+    message: str
+    id: str
+
+
+class ErrorBody(Exact):
+    """The body of every error."""
+
+    error: Problem
+
+
+class JobAnswer(Exact):
+    """A job that waits or runs. position: 1 is the next to be run, 0 is not waiting any more."""
+
+    job: Id
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    position: int
+
+
+class JobState(JobAnswer):
+    """How far a job is."""
+
+    stage: str | None
+    share: Share | None
+    error: Problem | None
+
+
+class ModelUsed(Exact):
+    """The model an answer came from."""
+
+    name: str
+    weights_sha256: str
+
+
+class EncodeResult(Exact):
+    """A case was encoded. identity: sha256 of its voxels in RAS order."""
+
+    task: Literal["encode"]
+    study: Id
+    model: ModelUsed
+    seconds: float
+    identity: Sha256
+    coverage: Coverage
+
+
+class MapRecord(Exact):
+    """A box of a heatmap. data: base64 of zlib of one byte a cell, levels 0 to 63, C order; heat = level / 63 * peak."""
+
+    shape: Cells
+    affine_ras_mm: Affine
+    grid_shape: Cells
+    grid_start: Cells
+    peak: float
+    threshold: float
+    data: str
+
+
+class SentenceRecord(Exact):
+    """The answer for one sentence. span: its characters in the report."""
+
+    index: int
+    text: str
+    section: str | None
+    assertion: Literal["present", "absent", "uncertain"]
+    laterality: Literal["left", "right", "bilateral"] | None
+    localisable: bool
+    reason: str | None
+    confidence: float | None
+    peak_ras_mm: Point | None
+    tokens: int | None
+    threshold: float | None
+    side_check: Literal["agrees", "disagrees", "not applicable"]
+    span: Annotated[list[int], Field(min_length=2, max_length=2)] | None
+    map: MapRecord | None
+    fine_map: MapRecord | None
+
+
+class GroundResult(Exact):
+    """The answers of a ground job, in the order asked."""
+
+    task: Literal["ground"]
+    study: Id
+    model: ModelUsed
+    notice: str
+    sentences: list[SentenceRecord]
+
+
+class JobDone(Exact):
+    """A ground job that was done within wait_s."""
+
+    job: Id
+    state: Literal["done"]
+    result: GroundResult
+
+
+class Health(Exact):
+    """The server answers."""
+
+    status: Literal["ok"]
+
+
+class Info(Exact):
+    """What this server is and can do."""
+
+    protocol: Literal[1]
+    version: str
+    capabilities: list[str]
+    models: list[dict[str, Any]]
+    default_model: str
+    device: Literal["cpu", "cuda"]
+    queue: dict[str, int]
+    sessions: dict[str, int]
+    limits: dict[str, int]
+    datastore: dict[str, Any]
+    research_use: str
