@@ -1,0 +1,62 @@
+"""Encoded studies of files that lie on this machine: the second question about a file does not read it again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from asap.errors import InputError
+from asap.inference.engine import Engine
+from asap.inference.features import StudyFeatures
+from asap.io.read import read_volume
+from asap.volume import Affine
+
+MAX_STUDIES = 16
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredStudy:
+    """What an answer about a file needs: its features, and the file's own grid for label images."""
+
+    features: StudyFeatures
+    shape: tuple[int, int, int]
+    affine: Affine
+
+
+class StoredStudies:
+    """The most recently used studies of one engine, by file signature (name, inode, size, time of change)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: OrderedDict[tuple[Signature, bool], StoredStudy] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def encoded(self, path: Path, *, fine: bool) -> StoredStudy:
+        """Read (in the sandboxed child) and encode, or recall. Raises AsapError."""
+        key = (signature(path), fine)
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+                return known
+        volume = read_volume(path)
+        study = StoredStudy(self._engine.encode(volume, fine=fine), volume.shape, volume.affine)
+        with self._lock:
+            self._kept[key] = study
+            while len(self._kept) > MAX_STUDIES:
+                self._kept.popitem(last=False)
+        return study
+
+
+def signature(path: Path) -> Signature:
+    """What changes when a file, or a file of a folder, changes. Raises InputError when there is none."""
+    try:
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
+        states = [(entry, entry.stat()) for entry in entries]
+    except OSError as error:
+        raise InputError("The image is no longer there.") from error
+    return tuple((os.fspath(entry), state.st_ino, state.st_size, state.st_mtime_ns) for entry, state in states)

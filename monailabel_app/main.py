@@ -1,0 +1,78 @@
+"""The MONAI Label app: the models as inference tasks, a random next-sample strategy, and the datastore.
+
+MONAI Label loads this file by its path, outside the package; everything it needs is therefore imported by full name.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from monailabel_app.lib.torchvision_guard import guard_torchvision
+
+guard_torchvision()
+
+from monailabel.config import settings
+from monailabel.datastore.dicom import DICOMwebClientX
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.tasks.activelearning.random import Random
+
+from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDatastore
+from monailabel_app.lib.engines import DEFAULT_MODELS, engines
+from monailabel_app.lib.infers.ground import GroundTask
+
+LOG = logging.getLogger("monailabel_app")
+
+
+class AsapApp(MONAILabelApp):  # type: ignore[misc]
+    """ASAP for MONAI Label. conf["models"]: names of the models, separated by commas."""
+
+    def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        super().__init__(
+            app_dir,
+            studies,
+            conf,
+            name="ASAP",
+            description="A report sentence finds its region in a chest CT. Research use. AI-generated. Not for diagnosis.",
+            labels=["region"],
+        )
+
+    def init_infers(self) -> dict[str, InferTask]:
+        """One task for each model."""
+        named = self.conf.get("models", "")
+        names = tuple(name for name in named.split(",") if name) or DEFAULT_MODELS
+        return {name: GroundTask(engine) for name, engine in engines(names).items()}
+
+    def init_strategies(self) -> dict[str, Strategy]:
+        """Which study to label next: any unlabelled one, long unseen ones sooner."""
+        return {"random": Random()}
+
+    def init_datastore(self) -> Datastore:
+        """A folder, or a DICOMweb archive."""
+        if self.studies.startswith(("http://", "https://")):
+            client = DICOMwebClientX(
+                url=self.studies.rstrip("/"),
+                session=None,
+                qido_url_prefix=settings.MONAI_LABEL_QIDO_PREFIX,
+                wado_url_prefix=settings.MONAI_LABEL_WADO_PREFIX,
+                stow_url_prefix=settings.MONAI_LABEL_STOW_PREFIX,
+            )
+            cache = settings.MONAI_LABEL_DICOMWEB_CACHE_PATH or tempfile.mkdtemp(prefix="asap-dicom-")
+            return ArchiveDatastore(client, dict(settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER), Path(cache))
+        return FolderDatastore(self.studies)
+
+    def _download_dcmqi_tools(self) -> None:
+        """Nothing is fetched at start."""
+
+    def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
+        """One inference; an image id of an archive is its folder of DICOM files, which our reader takes as it is."""
+        held = datastore or self.datastore()
+        image = request.get("image")
+        if isinstance(held, ArchiveDatastore) and isinstance(image, str) and image in held.list_images():
+            request = {**request, "image": str(held.image_path(image))}
+        answer: dict[str, Any] = super().infer(request, datastore)
+        return answer

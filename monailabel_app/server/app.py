@@ -1,0 +1,91 @@
+"""The ASGI application: MONAI Label's own, with our routes in place of its blocking ones, inside the guards.
+
+`application` is what `asap serve` runs. The order matters: MONAI Label reads its settings when its modules are first imported,
+and its routers are copied into its application when that is built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from monailabel_app.lib.torchvision_guard import guard_torchvision
+from monailabel_app.server.auth import Tokens
+from monailabel_app.server.guards import Guards
+from monailabel_app.server.settings import ServerSettings
+
+APP_FOLDER = Path(__file__).parents[1]
+
+
+def application(settings: ServerSettings, tokens: Tokens, runtime: Path) -> Guards:
+    """Build everything. runtime: this process's private folder. Raises AsapError."""
+    guard_torchvision()
+    _configure_monailabel(settings, runtime)
+    from monailabel_app.server.stock_routes import replace_routes  # noqa: PLC0415 - after the settings
+
+    replace_routes()
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its origins
+        from monailabel.app import app  # noqa: PLC0415 - after the routes
+    _add_service(app, settings, tokens, runtime)
+    return Guards(app, settings, tokens)
+
+
+def _configure_monailabel(settings: ServerSettings, runtime: Path) -> None:
+    from monailabel.config import settings as stock  # noqa: PLC0415
+
+    studies = settings.studies
+    if studies is None:
+        (runtime / "studies").mkdir(mode=0o700)
+        studies = str(runtime / "studies")
+    stock.MONAI_LABEL_APP_DIR = str(APP_FOLDER)
+    stock.MONAI_LABEL_STUDIES = studies.rstrip("/") if settings.dicomweb else str(Path(studies).resolve())
+    stock.MONAI_LABEL_APP_CONF = {"models": ",".join(settings.models)}
+    stock.MONAI_LABEL_SERVER_PORT = settings.port
+    stock.MONAI_LABEL_SESSION_PATH = str(runtime / "stock-sessions")
+    stock.MONAI_LABEL_DICOMWEB_CACHE_PATH = str(runtime / "dicom")
+    stock.MONAI_LABEL_AUTH_ENABLE = False  # its Keycloak accepts no token; ours stand in front
+    stock.MONAI_LABEL_TRACKING_ENABLED = False
+    stock.MONAI_LABEL_AUTO_UPDATE_SCORING = False
+    stock.MONAI_LABEL_TASKS_SCORING = False
+    stock.MONAI_LABEL_TASKS_BATCH_INFER = False
+
+
+def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime: Path) -> None:
+    from monailabel.interfaces.utils.app import app_instance  # noqa: PLC0415
+
+    from monailabel_app.lib.datastores import DatastoreStudies  # noqa: PLC0415
+    from monailabel_app.lib.engines import engines  # noqa: PLC0415
+    from monailabel_app.server.faults import answer_faults  # noqa: PLC0415
+    from monailabel_app.server.routes import asap_router  # noqa: PLC0415
+    from monailabel_app.server.service import build_service  # noqa: PLC0415
+    from monailabel_app.server.service_config import ServiceConfig  # noqa: PLC0415
+    from monailabel_app.server.stock_auth import auth_router  # noqa: PLC0415
+
+    loaded = engines(settings.models)
+    datastore = None if settings.studies is None else DatastoreStudies(app_instance().datastore())
+    service = build_service(
+        loaded,
+        next(iter(loaded)),
+        runtime_dir=runtime / "service",
+        config=ServiceConfig(sessions=settings.sessions),
+        datastore=datastore,
+    )
+    app.include_router(asap_router(service))
+    app.include_router(auth_router(tokens))
+    answer_faults(app)
+    stock_lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with stock_lifespan(started):
+                yield
+        finally:
+            service.close()
+
+    app.router.lifespan_context = lifespan

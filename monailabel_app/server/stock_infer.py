@@ -1,0 +1,92 @@
+"""`POST /infer/{model}` for stock clients: a written list of parameters, images by id only, one place in a short queue."""
+
+from __future__ import annotations
+
+import threading
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import BackgroundTasks, File, Form, UploadFile
+from fastapi.responses import FileResponse, JSONResponse, Response
+from monailabel.interfaces.utils.app import app_instance
+from requests_toolbelt import MultipartEncoder
+
+from asap import limits
+from monailabel_app.server.service_errors import ServiceError, queue_full
+from monailabel_app.server.stock_names import checked_extension, json_object, stored_upload
+from monailabel_app.server.stock_sessions import session_image
+
+USED_KEYS = frozenset({"sentence", "report", "fine", "result_extension", "result_compress"})
+# What MONAI Label's clients add on their own; none of it changes an answer.
+IGNORED_KEYS = frozenset({"client_id", "result_dtype", "label_info", "description", "model"})
+MAX_PARAMS_CHARS = 8 * limits.MAX_REPORT_CHARS
+MAX_WAITING = 8
+_places = threading.BoundedSemaphore(MAX_WAITING)
+
+
+class Output(StrEnum):
+    """What of the answer is wanted."""
+
+    image = "image"
+    json = "json"
+    all = "all"
+
+
+def run_inference(
+    background_tasks: BackgroundTasks,
+    model: str,
+    image: str = "",
+    session_id: str = "",
+    params: Annotated[str, Form()] = "{}",
+    file: Annotated[UploadFile | None, File()] = None,
+    output: Output | None = None,
+) -> Response:
+    """Ground the sentence or report in `params` in the image of a datastore id, a session, or the uploaded file."""
+    app = app_instance()
+    if model not in app.info()["models"]:
+        raise ServiceError(404, "not_found", "The server offers no such model; see /info/.")
+    asked = json_object(params, MAX_PARAMS_CHARS)
+    if asked.keys() - USED_KEYS - IGNORED_KEYS:
+        raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(USED_KEYS))}.")
+    if not _places.acquire(blocking=False):
+        raise queue_full()
+    try:
+        request = {"model": model, **{key: asked[key] for key in asked.keys() & USED_KEYS}}
+        answer = _infer(app, request, image, session_id, file)
+    finally:
+        _places.release()
+    labels = Path(answer["file"]) if answer["file"] else None
+    if labels is not None:
+        background_tasks.add_task(labels.unlink, missing_ok=True)
+    return _response(answer["params"], labels, output)
+
+
+def _infer(app: Any, request: dict[str, Any], image: str, session_id: str, file: UploadFile | None) -> dict[str, Any]:
+    if file is not None:
+        upload = stored_upload(file, checked_extension(file))
+        try:
+            answer: dict[str, Any] = app.infer({**request, "image": str(upload)})
+        finally:
+            upload.unlink(missing_ok=True)
+        return answer
+    if session_id:
+        return dict(app.infer({**request, "image": session_image(session_id)}))
+    if image not in app.datastore().list_images():
+        raise ServiceError(404, "not_found", "The datastore holds no such image; see /datastore/?output=all.")
+    return dict(app.infer({**request, "image": str(app.datastore().image_path(image))}))
+
+
+def _response(document: dict[str, Any], labels: Path | None, output: Output | None) -> Response:
+    if output is Output.json or (labels is None and output is not Output.image):
+        return JSONResponse(document)
+    if labels is None:
+        raise ServiceError(422, "unprocessable", "No sentence has a place to show, so there is no image; ask for output=json.")
+    if output is Output.image:
+        return FileResponse(labels, media_type="application/octet-stream", filename=labels.name)
+    fields = {
+        "params": (None, JSONResponse(document).body, "application/json"),
+        "image": (labels.name, labels.read_bytes(), "application/octet-stream"),
+    }
+    parts = MultipartEncoder(fields=fields)
+    return Response(parts.to_string(), media_type=parts.content_type)
