@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from . import checks
+from .address import Address
+from .connection import Request
+from .errors import ClientError, NotFound, SessionGone
+from .jobs import WAIT_S, run_job
 from .protocol import (
+    PREFIX,
     CancelFlag,
     DatastoreImage,
     EncodeAnswer,
@@ -13,14 +21,25 @@ from .protocol import (
     ServerInfo,
     StudyState,
     Timeouts,
+    datastore_images,
+    encode_answer,
+    ground_answer,
+    study_state,
 )
+from .session import Session
+from .transport import Transport
+from .upload import upload_study
+from .wire import to_json
+
+LISTING_BYTES = 2**26
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 class AsapClient:
     """One server, one session. Methods may be called from several threads; each thread keeps its own connection.
 
-    url: such as "http://127.0.0.1:8000"; without a scheme it is taken as http://. token: sent to this origin only. ca_file:
-    certificates (PEM) to trust instead of the system's, for a hospital's own authority.
+    Every method raises ClientError, whose text names the cause and the next step. Nothing is repeated that must not be done
+    twice, and a session the server gave up is not replaced unseen: SessionGone means that the case must be opened again.
     """
 
     def __init__(
@@ -28,23 +47,39 @@ class AsapClient:
         url: str,
         token: str | None = None,
         *,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         session_liveness_s: int = 60,
         ca_file: str | None = None,
     ) -> None:
-        raise NotImplementedError
+        """Nothing is sent yet.
+
+        url: such as "http://127.0.0.1:8000"; without a scheme it is taken as http://. token: sent to this origin only. ca_file:
+        certificates (PEM) to trust instead of the system's, for a hospital's own authority. session_liveness_s: 5 to 600, how
+        long the server keeps the cases of a client that has gone silent. Raises BadAddress, CertificateRefused.
+        """
+        self._transport = Transport(url, token, timeouts, ca_file)
+        self._session = Session(self._transport, session_liveness_s)
+
+    @property
+    def address(self) -> Address:
+        """Where requests go; `address.tls` and `address.is_loopback` tell whether others on the network could read them."""
+        return self._transport.address
 
     def health(self) -> bool:
         """Whether an ASAP server answers at all; never raises a ClientError."""
-        raise NotImplementedError
+        try:
+            _, value = self._transport.json(Request("GET", f"{PREFIX}/health"))
+        except ClientError:
+            return False
+        return isinstance(value, dict) and value.get("status") == "ok"
 
     def info(self) -> ServerInfo:
         """Version, models, limits. Raises VersionMismatch, NotAsapServer, Unauthorised, ServerUnreachable."""
-        raise NotImplementedError
+        return self._session.info()
 
     def datastore_images(self) -> list[DatastoreImage]:
-        """Images the server holds already, by id."""
-        raise NotImplementedError
+        """Images the server holds already."""
+        return datastore_images(self._transport.json(Request("GET", "/datastore/?output=all", limit=LISTING_BYTES))[1])
 
     def open_study(
         self,
@@ -55,20 +90,45 @@ class AsapClient:
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,
     ) -> str:
-        """Upload int16 little endian HU (i fastest) of `shape` ; returns the id of the case. A broken upload is resumed."""
-        raise NotImplementedError
+        """Upload int16 little endian HU (i fastest) of `shape`; returns the id of the case. A broken upload is resumed.
+
+        affine_ras_mm: voxel index -> RAS+ mm, 4 x 4. The same voxels with the same geometry are the same case in a session.
+        """
+        headers, info = self._session.ensure(cancel)
+        with self._forgetting(headers):
+            return upload_study(
+                self._transport,
+                headers,
+                info.limits,
+                voxels,
+                shape=shape,
+                affine_ras_mm=affine_ras_mm,
+                progress=progress,
+                cancel=cancel,
+            )
 
     def open_datastore_study(self, datastore_id: str) -> str:
-        """Open an image the server holds and return the case's id."""
-        raise NotImplementedError
+        """Open an image the server holds; returns the id of the case. Raises NotFound when it does not hold it."""
+        headers, _ = self._session.ensure(None)
+        with self._forgetting(headers):
+            body = to_json({"datastore_id": datastore_id})
+            request = Request("POST", f"{PREFIX}/studies", body, {"Content-Type": "application/json", **headers})
+            return study_state(self._transport.json(request)[1]).study
 
     def study(self, study: str) -> StudyState:
         """State of a case."""
-        raise NotImplementedError
+        headers = self._session.headers()
+        with self._forgetting(headers):
+            return study_state(self._transport.json(Request("GET", _study_path(study), b"", headers))[1])
 
     def close_study(self, study: str) -> None:
         """Free a case on the server; one that is gone already is no error."""
-        raise NotImplementedError
+        try:
+            headers = self._session.headers()
+            with self._forgetting(headers):
+                self._transport.ask(Request("DELETE", _study_path(study), b"", headers))
+        except (NotFound, SessionGone):
+            return
 
     def encode(
         self,
@@ -79,8 +139,9 @@ class AsapClient:
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,
     ) -> EncodeAnswer:
-        """Encode a case so that sentences are answered at once."""
-        raise NotImplementedError
+        """Encode a case so that sentences are answered at once. Raises JobFailed ("not_chest", "out_of_memory"), Cancelled."""
+        question = {"task": "encode", "model": model, "fine": fine}
+        return encode_answer(self._run(study, question, progress, cancel))
 
     def ground(
         self,
@@ -94,17 +155,44 @@ class AsapClient:
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,
     ) -> GroundAnswer:
-        """Where each sentence, or each sentence of a report, is true. Encodes the case first when that was not done."""
-        raise NotImplementedError
+        """Where each sentence, or each sentence of a report, is true. Encodes the case first when that was not done.
+
+        supersede: earlier questions about this case that are not answered yet are given up (their callers get Cancelled).
+        """
+        if (sentences is None) == (report is None):
+            raise ValueError("give either sentences or report")
+        asked: dict[str, Any] = {"report": report} if sentences is None else {"sentences": list(sentences)}
+        question = {"task": "ground", "model": model, "fine": fine, "supersede": supersede, "wait_s": WAIT_S, **asked}
+        return ground_answer(self._run(study, question, progress, cancel))
 
     def heartbeat(self) -> None:
-        """Tell the server that this session is alive."""
-        raise NotImplementedError
+        """Tell the server that this session is alive. Raises SessionGone when it no longer is."""
+        self._session.heartbeat()
 
     def keep_alive(self) -> None:
         """Send heartbeats from a background thread until `close()` or until this client is no longer used."""
-        raise NotImplementedError
+        self._session.keep_alive()
 
     def close(self) -> None:
         """End the session: the server frees all it holds for it. Never raises a ClientError; calling twice is harmless."""
-        raise NotImplementedError
+        self._session.end()
+        self._transport.close()
+
+    def _run(self, study: str, question: Mapping[str, Any], progress: ProgressCall | None, cancel: CancelFlag | None) -> Any:
+        headers = self._session.headers()
+        with self._forgetting(headers):
+            known = checks.hex_id(study, "study")
+            return run_job(self._transport, headers, known, question, progress=progress, cancel=cancel)
+
+    @contextmanager
+    def _forgetting(self, headers: dict[str, str]) -> Iterator[None]:
+        """Forget the session when the server has given it up."""
+        try:
+            yield
+        except SessionGone:
+            self._session.forget(headers)
+            raise
+
+
+def _study_path(study: str) -> str:
+    return f"{PREFIX}/studies/{checks.hex_id(study, 'study')}"

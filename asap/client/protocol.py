@@ -208,6 +208,21 @@ def server_info(value: Any) -> ServerInfo:
     )
 
 
+def datastore_images(value: Any) -> list[DatastoreImage]:
+    """The answer of MONAI Label's `GET /datastore/?output=all`."""
+    images = checks.mapping(checks.mapping(value, "datastore").get("objects"), "objects")
+    if len(images) > MAX_IMAGES:
+        raise ProtocolError(f"The server lists more than {MAX_IMAGES} images.")
+    return [DatastoreImage(checks.text(name, "id", at_most=1000), _description(image)) for name, image in images.items()]
+
+
+def _description(value: Any) -> str:
+    """The series description a DICOMweb archive gives, else nothing."""
+    image = checks.mapping(checks.mapping(value, "objects").get("image"), "image")
+    said = checks.mapping(image.get("info", {}), "info").get("SeriesDescription", "")
+    return checks.text(said, "SeriesDescription", at_most=1000)
+
+
 def _model_info(value: Any) -> ModelInfo:
     record = checks.mapping(value, "models")
     return ModelInfo(

@@ -52,8 +52,8 @@ class HeatmapBox:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as it goes over the wire: compact UTF-8. NaN and infinity raise ValueError."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    """JSON as it goes over the wire: compact UTF-8, a question mark for half a character. NaN and infinity raise ValueError."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def pack_map(box: HeatmapBox) -> dict[str, Any]:
