@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import Positional, arg, subcommand
 
 from asap import limits
+from asap.commands.serve import Serve, serve
 from asap.errors import AsapError, Cancelled, InputError, LimitError
 
 LOG = logging.getLogger("asap")
@@ -118,6 +119,7 @@ class Weights:
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Ground, subcommand("ground")]
+    | Annotated[Serve, subcommand("serve")]
     | Annotated[Weights, subcommand("weights")]
     | Annotated[Doctor, subcommand("doctor")]
 )
@@ -146,12 +148,14 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def run(command: Ground | Demo | Doctor | Weights) -> int:
+def run(command: Ground | Demo | Serve | Doctor | Weights) -> int:
     """Carry out one parsed command and return its exit code."""
     if isinstance(command, Ground):
         return _ground(command)
     if isinstance(command, Demo):
         return _demo(command)
+    if isinstance(command, Serve):
+        return serve(command)
     if isinstance(command, Doctor):
         return _doctor(command)
     return _weights(command.action)

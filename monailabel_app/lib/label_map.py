@@ -23,7 +23,7 @@ def label_map(groundings: Sequence[Grounding], shape: tuple[int, int, int], affi
 
     Each voxel takes the label of the cell its centre lies in. The cells' axes run along the volume's, as `Engine` makes them.
     """
-    out = np.zeros(shape, dtype=np.uint8)
+    out = np.zeros(shape, dtype=np.uint8, order="F")
     regions = [(number, g, region) for number, g in enumerate(groundings[:MAX_LABELS], 1) if (region := g.region()) is not None]
     for number, grounding, region in sorted(regions, key=lambda entry: -int(entry[2].sum())):
         voxels = _on_voxels(region, np.linalg.inv(grounding.affine) @ affine, shape)
@@ -39,8 +39,11 @@ def _on_voxels(region: NDArray[np.bool_], to_cell: Affine, shape: tuple[int, int
         cell = np.rint(to_cell[row, axis] * np.arange(shape[axis]) + to_cell[row, 3]).astype(np.int64)
         picks.append(np.clip(cell, 0, region.shape[row] - 1))
         inside.append((cell >= 0) & (cell < region.shape[row]))
-    sampled = region[np.ix_(*picks)] & inside[0][:, None, None] & inside[1][None, :, None] & inside[2][None, None, :]
-    return sampled.transpose(np.argsort(axes))
+    sampled: NDArray[np.bool_] = (
+        region[np.ix_(*picks)] & inside[0][:, None, None] & inside[1][None, :, None] & inside[2][None, None, :]
+    )
+    in_order: NDArray[np.bool_] = sampled.transpose(np.argsort(axes))
+    return in_order
 
 
 def write_labels(path: Path, labels: Labels, affine: Affine, *, compress: bool = True) -> None:

@@ -19,9 +19,9 @@ def guard_torchvision() -> None:
     """Define the missing operator names; call before torchvision is imported for the first time."""
     if _definitions or importlib.util.find_spec("torchvision") is None or _registers_itself():
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in _OPERATORS:
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     _definitions.append(library)  # the names live as long as this object
 
 
@@ -31,7 +31,7 @@ def _registers_itself() -> bool:
     folder = Path(spec.origin).parent if spec is not None and spec.origin else None
     for path in sorted(folder.glob("_C*.so")) if folder else []:
         try:
-            torch.ops.load_library(str(path))
+            torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
         except OSError:
             continue
         return hasattr(torch.ops.torchvision, "nms")

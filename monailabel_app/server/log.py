@@ -34,6 +34,7 @@ def set_up_logging() -> None:
     root.setLevel(logging.WARNING)
     for name in ("asap", "monailabel_app"):
         logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("timeloop").disabled = True  # brings a handler of its own
     logging.captureWarnings(True)
 
 

@@ -33,7 +33,7 @@ class Output(StrEnum):
     all = "all"
 
 
-def run_inference(
+def run_inference(  # noqa: PLR0917 - FastAPI passes them by name
     background_tasks: BackgroundTasks,
     model: str,
     image: str = "",

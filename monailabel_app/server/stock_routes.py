@@ -71,7 +71,7 @@ def _next_sample(strategy: str, params: dict[str, Any] | None = None) -> dict[st
 def _replace(router: APIRouter, handlers: dict[tuple[str, str], Handler]) -> None:
     """Put these handlers in the place of the router's own. Raises LookupError where MONAI Label has no such route."""
     for (method, path), handler in handlers.items():
-        old = next((r for r in router.routes if isinstance(r, APIRoute) and r.path == path and method in r.methods), None)
+        old = next((r for r in router.routes if isinstance(r, APIRoute) and r.path == path and method in (r.methods or ())), None)
         if old is None:
             raise LookupError(f"MONAI Label has no route {method} {path}.")
         router.routes.remove(old)
@@ -86,7 +86,7 @@ def _run_on_threads(router: APIRouter) -> None:
             router.add_api_route(
                 route.path.removeprefix(router.prefix),
                 _plain(route.endpoint),
-                methods=sorted(route.methods),
+                methods=sorted(route.methods or ()),
                 include_in_schema=route.include_in_schema,
                 response_model=None,
             )

@@ -110,10 +110,8 @@ def _sentences(request: dict[str, Any]) -> tuple[Sentence, ...]:
         raise InputError('Ask about a sentence or a report: {"sentence": "..."} or {"report": "..."}.')
     if len(sentence) > limits.MAX_SENTENCE_CHARS or len(report) > limits.MAX_REPORT_CHARS:
         raise LimitError(f"A sentence has at most {limits.MAX_SENTENCE_CHARS} characters, a report {limits.MAX_REPORT_CHARS}.")
-    if report:  # the viewers' default sentence stands beside a report that was typed in
-        sentences = read_report(report).sentences
-    else:
-        sentences = (replace(read_sentence(sentence), index=0),)
+    # The viewers' default sentence stands beside a report that was typed in.
+    sentences = read_report(report).sentences if report else (replace(read_sentence(sentence), index=0),)
     if len(sentences) > MAX_LABELS:
         raise LimitError(f"A label image holds {MAX_LABELS} sentences; send the report in parts.")
     return sentences
