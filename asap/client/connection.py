@@ -89,6 +89,7 @@ class Connection:
                 pieces.append(piece)
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)
+            response.close()
         except BaseException:
             self.close()
             raise
