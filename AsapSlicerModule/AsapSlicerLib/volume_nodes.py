@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import slicer
 import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
@@ -17,6 +18,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 Affine = NDArray[np.float64]
 Point = tuple[float, float, float]
 
+SERIES_INSTANCE_UID = "0020,000E"
 INSTANCE_UIDS = "DICOM.instanceUIDs"  # set by Slicer's DICOM plugins on every volume they load
 
 
@@ -131,3 +133,18 @@ def vtk_matrix(affine: Affine) -> Any:
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy([float(value) for value in np.asarray(affine).ravel()])
     return matrix
+
+
+def series_uid(node: Any) -> str | None:
+    """SeriesInstanceUID of the DICOM series a volume was loaded from: from the subject hierarchy, else the DICOM database."""
+    uids = instance_uids(node)
+    if not uids:
+        return None
+    scene = node.GetScene()
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSubjectHierarchyNode")
+    hierarchy = scene.GetNthNodeByClass(0, "vtkMRMLSubjectHierarchyNode") if count else None
+    item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+    uid = hierarchy.GetItemUID(item, "DICOM") if item else ""
+    if not uid and hasattr(slicer, "dicomDatabase") and slicer.dicomDatabase is not None:
+        uid = slicer.dicomDatabase.instanceValue(uids[0], SERIES_INSTANCE_UID)
+    return uid or None

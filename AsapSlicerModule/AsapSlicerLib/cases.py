@@ -1,0 +1,161 @@
+"""Cases on the server: which study answers for a volume, opened once by content, from the server's own archive where it can be.
+
+Runs on worker threads; only `case_source` touches the scene.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from asap.client import AsapClient, Cancelled, ModelInfo, NotFound, Progress, RequestRefused, SessionGone, StudyState
+from asap.client.protocol import CancelFlag
+
+from . import volume_nodes
+from .background import Work
+from .i18n import _
+from .resample import Stopped, resample_for_model
+from .volume_nodes import SourceImage
+
+Origin = Literal["datastore", "upload"]
+Answer = TypeVar("Answer")
+Tell = Callable[[Progress], None]
+
+SPACING_TOLERANCE = 0.02  # headers round
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSource:
+    """What a worker needs of a volume node, taken on the GUI thread. series_uid: of the DICOM series it was loaded from."""
+
+    node_id: str
+    image: SourceImage
+    series_uid: str | None
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """A study on the server. origin: whether the server held it already or it was uploaded."""
+
+    study: str
+    origin: Origin
+
+
+def case_source(volume: Any) -> CaseSource:
+    """Take a volume node's image and identity. ValueError says what is wrong with the choice."""
+    image = volume_nodes.source_image(volume)
+    return CaseSource(volume.GetID(), image, volume_nodes.series_uid(volume))
+
+
+class Cases:
+    """The studies one client has open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_stamp: dict[tuple[Any, ...], OpenCase] = {}
+        self._by_content: dict[str, OpenCase] = {}
+
+    def open(
+        self, client: AsapClient, source: CaseSource, spacing_mm: tuple[float, float, float], tell: Tell, cancel: CancelFlag
+    ) -> OpenCase:
+        """The study for this volume: known already, held by the server, or uploaded now. Raises ClientError or Cancelled."""
+        while not self._lock.acquire(timeout=0.05):  # the same case must not be sent twice at once
+            if cancel.is_set():
+                raise Cancelled(_("The work was stopped."))
+        try:
+            stamp = (*source.image.stamp, spacing_mm)
+            known = self._by_stamp.get(stamp)
+            if known is None:
+                known = self._from_datastore(client, source) or self._uploaded(client, source, spacing_mm, tell, cancel)
+                self._by_stamp[stamp] = known
+            return known
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """The session and all its studies are gone."""
+        self._by_stamp.clear()
+        self._by_content.clear()
+
+    def holds(self, node_id: str) -> bool:
+        """Whether a study is open for a volume node."""
+        return any(stamp[0] == node_id for stamp in tuple(self._by_stamp))
+
+    def release(self, client: AsapClient, node_id: str | None = None) -> None:
+        """Free the studies of a volume node (of all) on the server, unless another node shares their content."""
+        gone = {stamp: case for stamp, case in self._by_stamp.items() if node_id in (None, stamp[0])}
+        for stamp in gone:
+            del self._by_stamp[stamp]
+        for case in set(gone.values()) - set(self._by_stamp.values()):
+            self._by_content = {key: other for key, other in self._by_content.items() if other != case}
+            client.close_study(case.study)
+
+    def _from_datastore(self, client: AsapClient, source: CaseSource) -> OpenCase | None:
+        if source.series_uid is None:
+            return None
+        try:
+            study = client.open_datastore_study(source.series_uid)
+        except (NotFound, RequestRefused):
+            return None
+        if _same_grid(client.study(study), source.image):
+            return OpenCase(study, "datastore")
+        client.close_study(study)  # a series with several volumes, or an edited one: what the reader sees goes up instead
+        return None
+
+    def _uploaded(
+        self, client: AsapClient, source: CaseSource, spacing_mm: tuple[float, float, float], tell: Tell, cancel: CancelFlag
+    ) -> OpenCase:
+        stage = _("preparing the volume")
+        try:
+            upload = resample_for_model(
+                source.image.voxels_ijk,
+                source.image.affine_ras_mm,
+                spacing_mm,
+                progress=lambda share: tell(Progress(stage, share)),
+                stopped=cancel.is_set,
+            )
+        except Stopped as stopped:
+            raise Cancelled(_("The work was stopped.")) from stopped
+        digest = hashlib.sha256(upload.bytes_fortran)
+        digest.update(repr(upload.voxels_ijk.shape).encode() + upload.affine_ras_mm.tobytes())
+        known = self._by_content.get(digest.hexdigest())
+        if known is None:
+            rows = [[float(x) for x in row] for row in upload.affine_ras_mm]
+            study = client.open_study(upload.bytes_fortran, upload.voxels_ijk.shape, rows, progress=tell, cancel=cancel)
+            known = self._by_content[digest.hexdigest()] = OpenCase(study, "upload")
+        return known
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a worker needs, taken on the GUI thread."""
+
+    client: AsapClient
+    cases: Cases
+    source: CaseSource
+    model: ModelInfo
+    fine: bool
+
+    def on_study(self, work: Work, act: Callable[[str], Answer]) -> tuple[OpenCase, Answer]:
+        """Do something with the case's study; when the server has forgotten the session, bring the case again, once."""
+        case = self._open(work)
+        try:
+            return case, act(case.study)
+        except SessionGone:
+            self.cases.forget()
+            case = self._open(work)
+            return case, act(case.study)
+
+    def _open(self, work: Work) -> OpenCase:
+        return self.cases.open(self.client, self.source, self.model.spacing_mm, work.report, work)
+
+
+def _same_grid(state: StudyState, image: SourceImage) -> bool:
+    if state.shape is None or state.spacing_mm is None:
+        return False
+    theirs = sorted(zip(state.shape, state.spacing_mm, strict=True))
+    ours = sorted(zip(image.shape, image.spacing_mm, strict=True))
+    return all(n == m and abs(mm - nn) <= SPACING_TOLERANCE * max(mm, nn) for (n, mm), (m, nn) in zip(theirs, ours, strict=True))
