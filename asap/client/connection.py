@@ -50,10 +50,8 @@ class Connection:
         self._sock: PatientSocket | None = None
         self._http: http.client.HTTPConnection | None = None
 
-    @property
-    def heard(self) -> bool:
-        """Whether any byte of an answer to the last request came."""
-        return self._sock is not None and self._sock.heard
+    def __del__(self) -> None:
+        self.close()
 
     def open(self, cancel: CancelFlag | None) -> bool:
         """Connect unless the connection is open and quiet; returns whether one is used again."""
@@ -119,14 +117,14 @@ class Connection:
     def close(self) -> None:
         """Close; the next request connects anew."""
         if self._sock is not None:
-            self._sock.close()
+            self._sock.disconnect()
         self._sock = self._http = None
 
     def _send(self, request: Request, patience: Patience) -> http.client.HTTPResponse:
         connection, sock = self._http, self._sock
         if connection is None or sock is None:
             raise ConnectionResetError
-        sock.patience, sock.heard = patience, False
+        sock.patience = patience
         connection.putrequest(request.method, self._address.path + request.path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", self._address.host_header)
         for name, value in request.headers.items():

@@ -134,12 +134,11 @@ def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str, patience: P
 
 
 class PatientSocket:
-    """What `http.client` needs of a socket. `patience` is set anew for every exchange; `heard` tells whether bytes came back."""
+    """What `http.client` needs of a socket. `patience` is set anew for every exchange."""
 
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
         self.sock = sock
         self.patience = patience
-        self.heard = False
 
     def receive(self, buffer: memoryview) -> int:
         """Receive some bytes into a buffer, 0 at the end of the connection."""
@@ -151,7 +150,6 @@ class PatientSocket:
                 continue
             self.patience.moved()
             self.patience.check()
-            self.heard = self.heard or count > 0
             return count
 
     def sendall(self, data: bytes | memoryview) -> None:
@@ -193,6 +191,9 @@ class PatientSocket:
             return  # it has ended by itself
 
     def close(self) -> None:
+        """Nothing: `http.client` calls this while an answer that ends with the connection is still to be read."""
+
+    def disconnect(self) -> None:
         """Close the connection."""
         self.sock.close()
 

@@ -130,6 +130,7 @@ class Scripted:
     declared: dict[str, Any] = field(default_factory=dict)
     wait_for_jobs: bool = True
     connections: int = 0
+    closed: int = 0
 
     def __enter__(self) -> Scripted:
         self._faults: list[tuple[re.Pattern[str], list[Play]]] = []
@@ -185,6 +186,8 @@ class Scripted:
                         return
         except (OSError, ValueError):
             return
+        finally:
+            self.closed += 1
 
     def _read(self, reader: Any) -> Asked | None:
         line = reader.readline()
