@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.server.live import LiveServer, live_server
+from asap.io.nifti import write_nifti
+from asap.phantom.case import generate_case
+from asap.volume import Volume, to_int16
+from tests.server.http_requests import ask, ask_form
+from tests.server.real_server import LiveServer, live_server
+
+STUDY = "phantom"
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +22,26 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
     with live_server(tmp_path_factory.mktemp("live")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Volume]:
+    """A generated chest CT as a file whose axes run left, posterior and superior, and the same as a volume."""
+    ras = generate_case(20).volume
+    affine = ras.affine.copy()
+    for axis in (0, 1):
+        affine[:3, 3] += affine[:3, axis] * (ras.shape[axis] - 1)
+        affine[:3, axis] *= -1
+    volume = Volume(to_int16(ras.hu)[::-1, ::-1].copy(), affine)
+    path = tmp_path_factory.mktemp("phantom") / "phantom.nii.gz"
+    write_nifti(path, to_int16(volume.hu), volume.affine)
+    return path, volume
+
+
+@pytest.fixture(scope="session")
+def study(live: LiveServer, phantom: tuple[Path, Volume]) -> str:
+    """Datastore id of the generated chest CT, put there as a client would."""
+    stored = ask_form(live, "PUT", f"/datastore/image?image={STUDY}", files={"file": ("any.nii.gz", phantom[0].read_bytes())})
+    assert stored.json() == {"image": STUDY}
+    assert ask(live, "GET", f"/datastore/image?image={STUDY}").status == 200
+    return STUDY

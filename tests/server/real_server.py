@@ -1,0 +1,108 @@
+"""The real server in a process of its own, for tests: `with live_server(folder) as server: ...`, or the fixture `live`."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+START_S = 120.0
+STOP_S = 20.0
+
+
+@dataclass
+class LiveServer:
+    """A running server. log: all it wrote; studies: its datastore folder; temp: its TMPDIR, empty but for its private folder."""
+
+    url: str
+    token: str
+    admin_token: str
+    studies: Path
+    log: Path
+    temp: Path
+    process: subprocess.Popen[bytes]
+    start_s: float
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self.process.pid
+
+    @property
+    def port(self) -> int:
+        """Port on 127.0.0.1."""
+        return int(self.url.rpartition(":")[2])
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(STOP_S)
+        self.process.kill()
+        return self.process.wait(STOP_S)
+
+
+@contextmanager
+def live_server(
+    folder: Path, *arguments: str, studies: Path | str | None = None, environment: dict[str, str] | None = None
+) -> Iterator[LiveServer]:
+    """Start `python -m monailabel_app.serve` on a free port with a studies folder below `folder`; stop it at the end.
+
+    arguments: further words of the command, for instance "--models", "asap-test". studies: another folder or a DICOMweb address.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temp, log = folder / "temp", folder / "server.log"
+    temp.mkdir(exist_ok=True)
+    if studies is None:
+        studies = folder / "studies"
+        studies.mkdir(exist_ok=True)
+    tokens = [folder / "token", folder / "admin-token"]
+    command: Sequence[str] = [
+        sys.executable, "-m", "monailabel_app.serve", "--studies", str(studies), "--port", "0",
+        "--token-file", str(tokens[0]), "--admin-token-file", str(tokens[1]), *arguments,
+    ]  # fmt: skip
+    started = time.monotonic()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={"OMP_NUM_THREADS": "1", **os.environ, "TMPDIR": str(temp), **(environment or {})},
+            start_new_session=True,
+        )
+    try:
+        url = _address(process, log)
+        yield LiveServer(
+            url, *(path.read_text().strip() for path in tokens), Path(studies), log, temp, process, time.monotonic() - started
+        )
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+        process.kill()
+        process.wait(STOP_S)
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The printed address, once health answers there."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        found = re.search(r"^ASAP server: (\S+)", log.read_text(errors="replace"), re.MULTILINE)
+        if found:
+            with suppress(OSError, urllib.error.URLError):
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{found[1]}/asap/v1/health", timeout=5).close()
+                return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start:\n{log.read_text(errors='replace')[-4000:]}")
