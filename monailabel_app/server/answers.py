@@ -1,4 +1,4 @@
-"""What the engine found, as the few kilobytes of JSON that go to a viewer: a record a sentence, its heatmap as a box of levels."""
+"""What the engine found as the few kilobytes of JSON a viewer gets: a record a sentence, its heatmap as a box of levels."""
 
 from __future__ import annotations
 
