@@ -115,7 +115,8 @@ class Lanes:
     def _announce(self) -> None:
         """Tell every waiting job its place and wake the threads; the condition is held."""
         for lane in (self._image, self._text):
-            for position, job in enumerate(lane.queue.order(), start=1):
+            waiting = [job for job in lane.queue.order() if job.state == "queued"]  # the others were started before
+            for position, job in enumerate(waiting, start=1):
                 job.moved(position)
         self._changed.notify_all()
 

@@ -35,7 +35,7 @@ class FeatureShelf:
             if study.closed:
                 return False
             self._kept[(study.id, model, features.fine)] = features
-            while len(self._kept) > 1 and sum(kept.bytes for kept in self._kept.values()) > self._max_bytes:
+            while len(self._kept) > 1 and self._bytes() > self._max_bytes:
                 self._kept.popitem(last=False)
             return True
 
@@ -43,6 +43,13 @@ class FeatureShelf:
         """(model, fine) pairs of a study that answer at once."""
         with self._lock:
             return [(model, fine) for owner, model, fine in self._kept if owner == study.id]
+
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all that is kept."""
+        with self._lock:
+            return self._bytes()
 
     def drop(self, study: Study) -> list[tuple[str, StudyFeatures]]:
         """Forget a study that was released; returns what was kept of it, by model."""
@@ -54,6 +61,9 @@ class FeatureShelf:
         with self._lock:
             for key in [key for key in self._kept if key[0] != study.id]:
                 del self._kept[key]
+
+    def _bytes(self) -> int:
+        return sum(kept.bytes for kept in self._kept.values())
 
     def _touched(self, key: Key) -> StudyFeatures | None:
         if key in self._kept:

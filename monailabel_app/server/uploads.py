@@ -83,7 +83,7 @@ def storage_errors() -> Iterator[None]:
 
 
 def reserve(path: Path, size: int) -> None:
-    """Create the file with its whole size set aside, so that a full disk is met before the first part: 507, and no file is left."""
+    """Create the file with its whole size set aside: a full disk is met before the first part, 507, and no file is left."""
     with storage_errors():
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import torch
 
 from asap.client.wire import to_json
-from asap.errors import Cancelled
+from asap.errors import Cancelled, InputError
 from asap.inference.engine import Engine
 from asap.inference.features import FeatureCache, StudyFeatures
 from asap.inference.memory import is_out_of_memory
@@ -20,7 +20,7 @@ from monailabel_app.server.jobs import Job
 from monailabel_app.server.lanes import Lanes
 from monailabel_app.server.log import where
 from monailabel_app.server.service_config import ServiceConfig
-from monailabel_app.server.service_errors import as_service_error
+from monailabel_app.server.service_errors import as_service_error, unprocessable
 from monailabel_app.server.shelf import FeatureShelf
 from monailabel_app.server.studies import Study
 
@@ -36,13 +36,13 @@ class Worker:
     def __init__(self, engines: Mapping[str, Engine], config: ServiceConfig) -> None:
         self.shelf = FeatureShelf(config.feature_memory_bytes)
         self.lanes = Lanes(limit=config.queue, yield_s=config.yield_s, run_image=self._run_image, run_text=self._run_text)
-        self._engines = engines
+        self.engines = engines
 
     def release(self, study: Study) -> None:
         """Forget a study that was closed; an upload's features go from memory and disk."""
         for model, features in self.shelf.drop(study):
             if study.owner is not None:
-                self._engines[model].forget(study.owner, features.identity)
+                self.engines[model].forget(study.owner, features.identity)
 
     def submit(self, job: Job, open_sessions: Collection[str]) -> None:
         """Queue a job. 429 queue_full."""
@@ -87,7 +87,10 @@ class Worker:
         if known is not None:
             return known
         job.progress("reading the volume", 0.0)
-        volume = study.volume()
+        try:
+            volume = study.volume()
+        except InputError as error:
+            raise unprocessable(str(error), "bad_volume") from error
         self.lanes.give_way(job)
         try:
             features = self._encode(job, volume, frugal=False)
@@ -98,7 +101,7 @@ class Worker:
         if features is None:  # outside the handler, whose traceback would keep the memory of the failed attempt
             self._make_room(job)
             features = self._encode(job, volume, frugal=True)
-        engine = self._engines[question.model]
+        engine = self.engines[question.model]
         corners = engine.coverage_corners_ras_mm(features)
         study.coverage = {"model": question.model, "corner_ras_mm": corners.round(2).tolist()}
         if not self.shelf.add(study, question.model, features) and study.owner is not None:
@@ -106,7 +109,7 @@ class Worker:
         return features
 
     def _encode(self, job: Job, volume: Volume, *, frugal: bool) -> StudyFeatures:
-        return self._engines[job.question.model].encode(
+        return self.engines[job.question.model].encode(
             volume,
             fine=job.question.fine,
             owner=job.study.owner,
@@ -119,7 +122,7 @@ class Worker:
         """The ladder for short memory: every other case is put away; the caller goes on in small pieces."""
         job.notice("out_of_memory", "Memory is short: other cases were put away and this one is tried again, more slowly.")
         self.shelf.drop_others(job.study)
-        for engine in self._engines.values():
+        for engine in self.engines.values():
             engine.cases = FeatureCache()
         gc.collect()
         if torch.cuda.is_available():
@@ -137,7 +140,7 @@ class Worker:
             return True
         first = len(job.answers)
         sentences = question.sentences[first : first + SENTENCES_AT_ONCE]
-        groundings = self._engines[question.model].ground(features, sentences)
+        groundings = self.engines[question.model].ground(features, sentences)
         job.answers += [answer_record(g, fine=question.fine, in_report=question.in_report) for g in groundings]
         job.progress("answering", len(job.answers) / len(question.sentences))
         if len(job.answers) < len(question.sentences):
@@ -152,4 +155,4 @@ class Worker:
         job.done(to_json(head | rest))
 
     def _model(self, name: str) -> dict[str, str]:
-        return {"name": name, "weights_sha256": self._engines[name].grounder.weights_sha256}
+        return {"name": name, "weights_sha256": self.engines[name].grounder.weights_sha256}
