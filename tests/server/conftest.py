@@ -11,7 +11,7 @@ from asap.io.nifti import write_nifti
 from asap.phantom.case import generate_case
 from asap.volume import Volume, to_int16
 from tests.server.http_requests import ask, ask_form
-from tests.server.real_server import LiveServer, live_server
+from tests.server.live import LiveServer, live_server
 
 STUDY = "phantom"
 

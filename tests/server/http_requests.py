@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.server.real_server import LiveServer
+from tests.server.live import LiveServer
 
 BINARY = "application/octet-stream"
 
