@@ -46,6 +46,8 @@ class OpenCase:
 
 def case_source(volume: Any) -> CaseSource:
     """Take a volume node's image and identity. ValueError says what is wrong with the choice."""
+    if volume is not None and volume.GetAttribute("ASAP.role"):
+        raise ValueError(_("The chosen volume is the heatmap itself; choose the CT."))
     image = volume_nodes.source_image(volume)
     return CaseSource(volume.GetID(), image, volume_nodes.series_uid(volume))
 

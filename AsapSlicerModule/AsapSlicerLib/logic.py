@@ -26,7 +26,7 @@ from .review import Review, State
 from .sentence_view import SentenceView
 from .volume_nodes import Point, from_world
 
-Kind = Literal["server", "case", "report", "shown", "progress", "error"]
+Kind = Literal["server", "consent", "case", "report", "shown", "progress", "error"]
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +52,7 @@ class AsapLogic:
     """One scene, at most one server, one report under review.
 
     consent: asked once per server, on the GUI thread, before anything of a case leaves this computer; gets the server's address.
+    A face that must first ask returns False, is told by the event "consent", and calls `allow()` when the reader agrees.
     """
 
     def __init__(self, scene: Any, consent: Callable[[str], bool], background: Background | None = None) -> None:
@@ -66,6 +67,7 @@ class AsapLogic:
         self.review: Review | None = None
         self._consent = consent
         self._consented: set[str] = set()
+        self._waiting: Callable[[], None] | None = None
         self._client: AsapClient | None = None
         self._cases = Cases()
         self._tags = [
@@ -131,7 +133,7 @@ class AsapLogic:
 
     def encode(self) -> None:
         """Bring the chosen case to the server and encode it, so that every sentence is answered at once."""
-        plan = self._plan()
+        plan = self._plan(self.encode)
         if plan is None:
             return
 
@@ -157,6 +159,13 @@ class AsapLogic:
         """Whether a case or sentences are under way."""
         return self.background.is_busy("encode") or self.background.is_busy("ground")
 
+    def allow(self) -> None:
+        """The reader agrees that cases go to this server; what waited for that goes on."""
+        self._consented.add(self.url)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+
     # report
 
     def read_report(self, text: str) -> None:
@@ -178,7 +187,7 @@ class AsapLogic:
         self._ground({"sentences": wanted}, merged, show_last=True)
 
     def _ground(self, what: dict[str, Any], merge: Callable[[GroundAnswer], Review], *, show_last: bool = False) -> None:
-        plan = self._plan()
+        plan = self._plan(lambda: self._ground(what, merge, show_last=show_last))
         if plan is None:
             return
         known = self.case is not None and self.case.seen is not None
@@ -341,7 +350,7 @@ class AsapLogic:
         if client is not None and cases.holds(identity):
             self.background.start(lambda _work: cases.release(client, identity), done=lambda _none: None, failed=self._quiet)
 
-    def _plan(self) -> Plan | None:
+    def _plan(self, again: Callable[[], None]) -> Plan | None:
         client, model = self._client, self.model
         try:
             if client is None or model is None:
@@ -352,11 +361,11 @@ class AsapLogic:
         except ValueError as error:
             self._failed(error)
             return None
-        if self.url not in self._consented:
-            if not self._consent(self.url):
-                self._tell(Event("error", _("Nothing was sent.")))
-                return None
-            self._consented.add(self.url)
+        if self.url not in self._consented and not self._consent(self.url):
+            self._waiting = again
+            self._tell(Event("consent", self.url))
+            return None
+        self._consented.add(self.url)
         return Plan(client, self._cases, source, model, self.parameters.fine)
 
     def _case_ready(self, plan: Plan, case: OpenCase, box: Any) -> None:

@@ -62,15 +62,17 @@ def test_newer_work_supersedes_older_and_does_not_wait_for_it() -> None:
 
 def test_cancelled_work_calls_nobody_back() -> None:
     background, inbox = Background(), Inbox()
-    seen = threading.Event()
+    begun, seen = threading.Event(), threading.Event()
 
     def work(me: Work) -> str:
+        begun.set()
         while not me.is_set():
             time.sleep(0.001)
         seen.set()
         return "late"
 
     background.start(work, done=inbox.on_done, failed=inbox.failed.append, key="encode")
+    assert begun.wait(5)
     assert background.is_busy("encode")
     assert background.cancel("encode")
     assert not background.cancel("encode")

@@ -1,0 +1,325 @@
+"""Server, case and display boxes of the module. One of the two files that know Qt.
+
+Written for PythonQt and PySide6 alike: setters, `signal.connect`, and `read` for properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ctk
+import qt
+import slicer
+
+from .i18n import _
+from .logic import AsapLogic, Event
+
+URL_KEY, ALLOWED_KEY = "ASAP/ServerUrl", "ASAP/AllowedServers"
+DEFAULT_URL = "http://127.0.0.1:8000"
+POLL_MS = 20
+PERCENT = 100
+THRESHOLD_PERCENT = (25, 95)
+VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
+
+
+def read(widget: Any, name: str) -> Any:
+    """A Qt property by its name: PythonQt and PySide6 differ in everything but this."""
+    return widget.property(name)
+
+
+def every(milliseconds: int, call: Callable[[], None]) -> Any:
+    """A running timer."""
+    timer = qt.QTimer()
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(lambda *_args: call())
+    timer.start()
+    return timer
+
+
+def button(text: str, tip: str, call: Callable[[], None]) -> Any:
+    """A push button that says what it does."""
+    made = qt.QPushButton(text)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda *_args: call())
+    return made
+
+
+def box(title: str, layout: Any) -> Any:
+    """A titled, collapsible box appended to a layout; returns its form layout."""
+    made = ctk.ctkCollapsibleButton()
+    made.setText(title)
+    layout.addWidget(made)
+    return qt.QFormLayout(made)
+
+
+def row(*widgets: Any) -> Any:
+    """Widgets side by side."""
+    made = qt.QHBoxLayout()
+    for widget in widgets:
+        made.addWidget(widget)
+    return made
+
+
+class CasePanel:
+    """From the server to the slider: everything but the report. `start_logic` is called once the logic exists."""
+
+    def __init__(self, layout: Any, scene: Any) -> None:
+        self._scene = scene
+        self._logic: AsapLogic | None = None
+        self._nodes: list[Any] = []
+        self._settings = qt.QSettings()
+        banner = qt.QLabel(_("Research use. AI-generated. Not for diagnosis."))
+        banner.setObjectName("AsapBanner")
+        banner.setWordWrap(True)
+        banner.setFrameShape(qt.QFrame.StyledPanel)
+        layout.addWidget(banner)
+        self._build_server(box(_("Server"), layout))
+        self._build_case(box(_("Case"), layout))
+        self._build_display(box(_("Display"), layout))
+        self.status = qt.QLabel("")
+        self.status.setWordWrap(True)
+        self.status.setObjectName("AsapStatus")
+        layout.addWidget(self.status)
+
+    def start_logic(self, logic: AsapLogic) -> None:
+        """Show what the scene brought and listen from now on."""
+        self._logic = logic
+        logic.listeners.append(self.on_event)
+        self._read_parameters()
+        self.list_volumes()
+        self._enable()
+
+    def is_allowed(self, url: str) -> bool:
+        """Whether the reader agreed earlier that cases go to this server."""
+        return url in str(self._settings.value(ALLOWED_KEY) or "").split()
+
+    def list_volumes(self) -> None:
+        """Fill the list of CTs from the scene."""
+        if hasattr(slicer, "qMRMLNodeComboBox") or self._logic is None:
+            return
+        count = self._scene.GetNumberOfNodesByClass(VOLUME_CLASS)
+        nodes = [self._scene.GetNthNodeByClass(n, VOLUME_CLASS) for n in range(count)]
+        self._nodes = [None, *(node for node in nodes if not node.GetAttribute("ASAP.role"))]
+        self.volumes.blockSignals(True)
+        self.volumes.clear()
+        for node in self._nodes:
+            self.volumes.addItem(_("Choose a CT") if node is None else node.GetName())
+        chosen = self._logic.volume
+        self.volumes.setCurrentIndex(self._nodes.index(chosen) if chosen in self._nodes else 0)
+        self.volumes.blockSignals(False)
+
+    def on_event(self, event: Event) -> None:
+        """The logic has news."""
+        if event.kind == "consent":
+            self.consent.setVisible(True)
+            self.consent_text.setText(
+                _("Encoding sends this CT, resampled and without names, and the sentences to {server}.").format(
+                    server=event.message
+                )
+            )
+        elif event.kind == "progress":
+            self.progress.setRange(0, PERCENT if event.share is not None else 0)
+            self.progress.setValue(round(PERCENT * (event.share or 0.0)))
+        elif event.kind == "case":
+            self.list_volumes()
+            self._show_case()
+        elif event.kind == "report":
+            self._read_parameters()
+            self.list_volumes()
+        if event.kind == "server":
+            self._show_server()
+        if event.message and event.kind in ("server", "progress", "case", "error"):
+            self.status.setText(event.message)
+        self._enable()
+
+    # boxes
+
+    def _build_server(self, form: Any) -> None:
+        self.url = qt.QLineEdit()
+        self.url.setText(str(self._settings.value(URL_KEY) or DEFAULT_URL))
+        self.url.setAccessibleName(_("Server address"))
+        self.url.returnPressed.connect(lambda *_args: self._connect())
+        self.token = qt.QLineEdit()
+        self.token.setEchoMode(qt.QLineEdit.Password)
+        self.token.setToolTip(_("What `asap serve` wrote into its token file. It is kept until Slicer closes."))
+        self.token.returnPressed.connect(lambda *_args: self._connect())
+        self.test = button(_("Test connection"), _("Ask the server who it is; an error names the reason."), self._connect)
+        self.server_text = qt.QLabel(_("Not connected."))
+        self.server_text.setWordWrap(True)
+        self.models = qt.QComboBox()
+        self.models.setAccessibleName(_("Model"))
+        self.models.currentIndexChanged.connect(lambda *_args: self._model_chosen())
+        form.addRow(_("Address:"), self.url)
+        form.addRow(_("Token:"), self.token)
+        form.addRow(_("Model:"), self.models)
+        form.addRow(self.test)
+        form.addRow(self.server_text)
+
+    def _build_case(self, form: Any) -> None:
+        if hasattr(slicer, "qMRMLNodeComboBox"):
+            self.volumes = slicer.qMRMLNodeComboBox()
+            self.volumes.nodeTypes = [VOLUME_CLASS]
+            self.volumes.addEnabled = self.volumes.removeEnabled = self.volumes.renameEnabled = False
+            self.volumes.noneEnabled = True
+            self.volumes.setMRMLScene(self._scene)
+            self.volumes.currentNodeChanged.connect(lambda *_args: self._volume_chosen())
+        else:
+            self.volumes = qt.QComboBox()
+            self.volumes.currentIndexChanged.connect(lambda *_args: self._volume_chosen())
+        self.volumes.setAccessibleName(_("CT volume"))
+        self.encode = button(_("Encode"), _("Bring the case to the server once; then every sentence is quick."), self._encode)
+        self.cancel = button(_("Cancel"), _("Stop what is under way."), self._cancel)
+        self.progress = qt.QProgressBar()
+        self.progress.setRange(0, PERCENT)
+        self.progress.setValue(0)
+        self.coverage = qt.QLabel("")
+        self.coverage.setWordWrap(True)
+        self.consent = qt.QFrame()
+        self.consent.setFrameShape(qt.QFrame.StyledPanel)
+        inside = qt.QVBoxLayout(self.consent)
+        self.consent_text = qt.QLabel("")
+        self.consent_text.setWordWrap(True)
+        inside.addWidget(self.consent_text)
+        self.allow = button(_("Send"), _("Agree for this server, now and later."), lambda: self._answer_consent(True))
+        self.refuse = button(_("Do not send"), _("Nothing leaves this computer."), lambda: self._answer_consent(False))
+        inside.addLayout(row(self.allow, self.refuse))
+        self.consent.setVisible(False)
+        form.addRow(_("CT:"), self.volumes)
+        form.addRow(row(self.encode, self.cancel))
+        form.addRow(self.consent)
+        form.addRow(self.progress)
+        form.addRow(self.coverage)
+
+    def _build_display(self, form: Any) -> None:
+        self.opacity = qt.QSlider(qt.Qt.Horizontal)
+        self.opacity.setRange(0, PERCENT)
+        self.opacity.setAccessibleName(_("Opacity of the heat"))
+        self.opacity.valueChanged.connect(lambda *_args: self._display_changed())
+        self.threshold = qt.QSlider(qt.Qt.Horizontal)
+        self.threshold.setRange(*THRESHOLD_PERCENT)
+        self.threshold.setAccessibleName(_("Threshold of the heat"))
+        self.threshold.setToolTip(_("Share of a map's highest value; cooler places are not drawn."))
+        self.threshold.valueChanged.connect(lambda *_args: self._threshold_changed())
+        self.legend = qt.QCheckBox(_("Legend"))
+        self.legend.toggled.connect(lambda *_args: self._display_changed())
+        self.outline = qt.QCheckBox(_("Outline at the threshold"))
+        self.outline.toggled.connect(lambda *_args: self._display_changed())
+        form.addRow(_("Opacity:"), self.opacity)
+        form.addRow(_("Threshold:"), self.threshold)
+        form.addRow(row(self.legend, self.outline))
+
+    # the reader acts
+
+    def _connect(self) -> None:
+        if self._logic is not None:
+            url = str(read(self.url, "text")).strip()
+            self._settings.setValue(URL_KEY, url)
+            self.status.setText(_("Asking the server."))
+            self._logic.connect(url, str(read(self.token, "text")).strip() or None)
+
+    def _model_chosen(self) -> None:
+        if self._logic is not None and int(read(self.models, "currentIndex")) >= 0:
+            self._logic.parameters.model = str(read(self.models, "currentText"))
+
+    def _volume_chosen(self) -> None:
+        if self._logic is None:
+            return
+        if hasattr(slicer, "qMRMLNodeComboBox"):
+            self._logic.choose_volume(self.volumes.currentNode())
+        else:
+            self._logic.choose_volume(self._nodes[int(read(self.volumes, "currentIndex"))])
+
+    def _encode(self) -> None:
+        if self._logic is not None:
+            self._logic.encode()
+            self._enable()
+
+    def _cancel(self) -> None:
+        if self._logic is not None:
+            self._logic.cancel()
+            self.progress.setRange(0, PERCENT)
+            self.progress.setValue(0)
+
+    def _answer_consent(self, agreed: bool) -> None:
+        self.consent.setVisible(False)
+        if self._logic is None:
+            return
+        if not agreed:
+            self.status.setText(_("Nothing was sent."))
+            return
+        allowed = str(self._settings.value(ALLOWED_KEY) or "").split()
+        self._settings.setValue(ALLOWED_KEY, " ".join(sorted({*allowed, self._logic.url})))
+        self._logic.allow()
+        self._enable()
+
+    def _display_changed(self) -> None:
+        if self._logic is not None:
+            parameters = self._logic.parameters
+            parameters.opacity = int(read(self.opacity, "value")) / PERCENT
+            parameters.legend = bool(read(self.legend, "checked"))
+            parameters.outline = bool(read(self.outline, "checked"))
+            self._logic.redraw()
+
+    def _threshold_changed(self) -> None:
+        if self._logic is not None:
+            self._logic.parameters.threshold = int(read(self.threshold, "value")) / PERCENT
+            self._logic.redraw()
+
+    # what is shown
+
+    def _read_parameters(self) -> None:
+        if self._logic is None:
+            return
+        parameters = self._logic.parameters
+        share = 0.5 if parameters.threshold is None else parameters.threshold
+        for widget, setter, value in (
+            (self.opacity, "setValue", round(PERCENT * parameters.opacity)),
+            (self.threshold, "setValue", round(PERCENT * share)),
+            (self.legend, "setChecked", parameters.legend),
+            (self.outline, "setChecked", parameters.outline),
+        ):
+            widget.blockSignals(True)
+            getattr(widget, setter)(value)
+            widget.blockSignals(False)
+
+    def _show_server(self) -> None:
+        info = self._logic.server if self._logic is not None else None
+        self.models.blockSignals(True)
+        self.models.clear()
+        if info is None:
+            self.server_text.setText(_("Not connected."))
+        else:
+            names = [model.name for model in info.models]
+            for name in names:
+                self.models.addItem(name)
+            chosen = self._logic.model if self._logic is not None else None
+            self.models.setCurrentIndex(names.index(chosen.name) if chosen is not None else -1)
+            text = _("ASAP {version} on {device}, {queue} waiting, {sessions} of {limit} sessions open.")
+            self.server_text.setText(
+                text.format(
+                    version=info.version,
+                    device=info.device,
+                    queue=info.queue_length,
+                    sessions=info.sessions_open,
+                    limit=info.sessions_limit,
+                )
+            )
+        self.models.blockSignals(False)
+
+    def _show_case(self) -> None:
+        case = self._logic.case if self._logic is not None else None
+        self.progress.setRange(0, PERCENT)
+        self.progress.setValue(PERCENT if case is not None else 0)
+        if case is None:
+            self.coverage.setText("")
+            return
+        came = _("The server's own copy is used.") if case.origin == "datastore" else _("The case was sent to the server.")
+        self.coverage.setText(f"{came} {case.seen.sentence if case.seen is not None else ''}".strip())
+
+    def _enable(self) -> None:
+        logic = self._logic
+        ready = logic is not None and logic.server is not None and logic.volume is not None
+        busy = logic is not None and logic.busy
+        self.encode.setEnabled(ready and not busy)
+        self.cancel.setEnabled(busy)

@@ -1,0 +1,339 @@
+"""The report box: text in, sentences with what the model says of each, decisions by mouse or keyboard. The other file with Qt.
+
+Keys work while the list of sentences has the focus, and nowhere else: typing a report never accepts a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+
+from .case_panel import PERCENT, box, button, read, row
+from .colours import region_colour
+from .i18n import _
+from .logic import AsapLogic, Event
+from .review import ReviewedSentence
+from .volume_nodes import Point
+
+WORDS, SAYS, CONFIDENCE, STATE = range(4)
+REPORT_FILTER = "Text (*.txt *.md);;All files (*)"
+MAX_FILE_BYTES = 1_000_000
+SWATCH_PIXELS = 12
+GREY = 128
+
+
+class ReportPanel:
+    """Listens to the logic and shows its review."""
+
+    def __init__(self, layout: Any) -> None:
+        self._logic: AsapLogic | None = None
+        self._items: dict[int, Any] = {}
+        self._place: Point | None = None
+        form = box(_("Report"), layout)
+        self.text = qt.QPlainTextEdit()
+        self.text.setPlaceholderText(_("Paste a report here."))
+        self.text.setAccessibleName(_("Report text"))
+        self.text.setMaximumHeight(110)
+        self.text.setTabChangesFocus(True)
+        self.load = button(_("Load text..."), _("Read a report from a text file."), self._load)
+        self.ask = button(_("Find sentences"), _("Ask where every sentence of the report is true."), self._read_report)
+        self.sentence = qt.QLineEdit()
+        self.sentence.setPlaceholderText(_("Or type one sentence and press Enter"))
+        self.sentence.setAccessibleName(_("One sentence"))
+        self.sentence.returnPressed.connect(lambda *_args: self._ask_sentence())
+        form.addRow(self.text)
+        form.addRow(row(self.load, self.ask))
+        form.addRow(self.sentence)
+        self._build_list(form)
+        self._build_actions(form)
+        self._enable()
+
+    def start_logic(self, logic: AsapLogic) -> None:
+        """Show what the scene brought and listen from now on."""
+        self._logic = logic
+        logic.listeners.append(self.on_event)
+        self.reader.setText(logic.parameters.reader)
+        self._show_report()
+
+    def on_event(self, event: Event) -> None:
+        """The logic has news."""
+        if event.kind == "report":
+            self._show_report()
+        elif event.kind in ("shown", "case"):
+            self._show_details()
+        self._enable()
+
+    def show_place(self, world_ras_mm: Point) -> None:
+        """The reader ctrl-clicked: say which sentences speak of that place, and show the one that does most."""
+        if self._logic is None or self._logic.review is None:
+            return
+        self._place = world_ras_mm
+        found = self._logic.sentences_at(world_ras_mm)
+        if not found:
+            self.details.setText(_("No sentence speaks of this place."))
+            return
+        self._select(found[0][0])
+        self._logic.show([index for index, _share in reversed(found)], jump=False)
+        lines = [f"{PERCENT * share:.0f} %  {self._logic.review.sentences[index].text}" for index, share in found]
+        self.details.setText("\n".join([_("Of this place speak:"), *lines]))
+
+    # building
+
+    def _build_list(self, form: Any) -> None:
+        self.list = qt.QTreeWidget()
+        self.list.setObjectName("AsapSentences")
+        self.list.setAccessibleName(_("Sentences of the report"))
+        self.list.setColumnCount(4)
+        self.list.setHeaderLabels([_("Sentence"), _("Says"), _("Confidence"), _("State")])
+        self.list.setWordWrap(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setIndentation(10)
+        self.list.setAlternatingRowColors(True)
+        self.list.setMinimumHeight(260)
+        header = self.list.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(WORDS, qt.QHeaderView.Stretch)
+        for column in (SAYS, CONFIDENCE, STATE):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        self.list.itemSelectionChanged.connect(lambda *_args: self._selected())
+        self.list.itemChanged.connect(lambda *_args: self._checked())
+        self.details = qt.QLabel("")
+        self.details.setObjectName("AsapDetails")
+        self.details.setWordWrap(True)
+        self.details.setMinimumHeight(48)
+        self.details.setAlignment(qt.Qt.AlignTop)
+        self.edit_line = qt.QLineEdit()
+        self.edit_line.setAccessibleName(_("New wording"))
+        self.edit_line.setVisible(False)
+        self.edit_line.returnPressed.connect(lambda *_args: self._finish_edit())
+        form.addRow(self.list)
+        form.addRow(self.details)
+        form.addRow(self.edit_line)
+
+    def _build_actions(self, form: Any) -> None:
+        actions: tuple[tuple[str, str, str, str, Callable[[], None]], ...] = (
+            ("previous", _("Previous"), "P", _("Previous sentence"), lambda: self._step(-1)),
+            ("next", _("Next"), "N", _("Next sentence"), lambda: self._step(1)),
+            ("accept", _("Accept"), "A", _("Accept the sentence"), lambda: self._decide("accepted")),
+            ("reject", _("Reject"), "R", _("Reject the sentence"), lambda: self._decide("rejected")),
+            ("edit", _("Edit"), "E", _("Give the sentence other words"), self._begin_edit),
+            ("toggle", _("Map on/off"), "M", _("Show or hide the heat"), self._toggle),
+        )
+        self.buttons: dict[str, Any] = {}
+        self._shortcuts = []
+        for name, text, key, tip, call in actions:
+            self.buttons[name] = button(text, _("{what} (key {key} in the list)").format(what=tip, key=key), call)
+            shortcut = qt.QShortcut(qt.QKeySequence(key), self.list)
+            shortcut.setContext(qt.Qt.WidgetShortcut)
+            shortcut.activated.connect(lambda *_args, call=call: call())
+            self._shortcuts.append(shortcut)
+        self.segment = button(
+            _("Make segment"), _("Turn the region around the last ctrl-click, or the peak, into a segment."), self._make_segment
+        )
+        self.clear = button(_("Clear overlay"), _("Take heat and outlines away."), self._clear)
+        self.reader = qt.QLineEdit()
+        self.reader.setPlaceholderText(_("Your name stands beside your decisions"))
+        self.reader.editingFinished.connect(lambda *_args: self._reader_named())
+        form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "accept"))))
+        form.addRow(row(*(self.buttons[name] for name in ("reject", "edit", "toggle"))))
+        form.addRow(row(self.segment, self.clear))
+        form.addRow(_("Reader:"), self.reader)
+
+    # the reader acts
+
+    def _load(self) -> None:
+        chosen = qt.QFileDialog.getOpenFileName(None, _("Load a report"), "", REPORT_FILTER)
+        name = chosen if isinstance(chosen, str) else chosen[0]
+        if name:
+            self.load_file(Path(name))
+
+    def load_file(self, path: Path) -> None:
+        """Put a text file's content into the report field; says so when it is not text."""
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise ValueError
+            self.text.setPlainText(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError):
+            self.details.setText(_("This file is not a text of at most a megabyte in UTF-8; save the report as plain text."))
+
+    def _read_report(self) -> None:
+        if self._logic is not None:
+            self._logic.read_report(str(read(self.text, "plainText")))
+
+    def _ask_sentence(self) -> None:
+        if self._logic is not None:
+            self._logic.ground([str(read(self.sentence, "text"))])
+            self.sentence.setText("")
+
+    def _selected(self) -> None:
+        index = self.current
+        self.edit_line.setVisible(False)
+        if self._logic is not None and index is not None:
+            self._place = None
+            self._logic.show([*(other for other in self._together() if other != index), index])
+        self._enable()
+
+    def _checked(self) -> None:
+        if self._logic is None:
+            return
+        together, current = self._together(), self.current
+        self._logic.show(
+            [*(other for other in together if other != current), *([] if current is None else [current])], jump=False
+        )
+
+    def _step(self, by: int) -> None:
+        indices = sorted(self._items)
+        if not indices:
+            return
+        current = self.current
+        at = indices.index(current) + by if current in indices else (0 if by > 0 else len(indices) - 1)
+        self.list.setCurrentItem(self._items[indices[min(max(at, 0), len(indices) - 1)]])
+
+    def _decide(self, state: Any) -> None:
+        index = self.current
+        if self._logic is not None and index is not None:
+            self._logic.decide(index, state)
+
+    def _begin_edit(self) -> None:
+        index = self.current
+        if self._logic is not None and self._logic.review is not None and index is not None:
+            self.edit_line.setText(self._logic.review.sentences[index].text)
+            self.edit_line.setVisible(True)
+            self.edit_line.setFocus()
+            self.edit_line.selectAll()
+
+    def _finish_edit(self) -> None:
+        index = self.current
+        self.edit_line.setVisible(False)
+        self.list.setFocus()
+        if self._logic is not None and index is not None:
+            self._logic.edit(index, str(read(self.edit_line, "text")))
+
+    def _toggle(self) -> None:
+        if self._logic is None:
+            return
+        if self._logic.view.shown:
+            self._logic.clear()
+        elif self.current is not None:
+            self._logic.show([self.current], jump=False)
+
+    def _clear(self) -> None:
+        if self._logic is not None:
+            self._logic.clear()
+
+    def _make_segment(self) -> None:
+        index = self.current
+        if self._logic is None or index is None:
+            return
+        made = self._logic.make_segment(index, self._place)
+        self.details.setText(_("The region is cold there.") if made is None else _("The segment stands in ASAP segments."))
+
+    def _reader_named(self) -> None:
+        if self._logic is not None:
+            self._logic.parameters.reader = str(read(self.reader, "text"))
+
+    # what is shown
+
+    @property
+    def current(self) -> int | None:
+        """Index of the selected sentence, or None."""
+        chosen = self.list.selectedItems()
+        value = chosen[0].data(WORDS, qt.Qt.UserRole) if len(chosen) else None
+        return None if value is None else int(value)
+
+    def _together(self) -> list[int]:
+        return [index for index, item in self._items.items() if item.checkState(WORDS) == qt.Qt.Checked]
+
+    def _select(self, index: int) -> None:
+        self.list.blockSignals(True)
+        self.list.setCurrentItem(self._items[index])
+        self.list.blockSignals(False)
+
+    def _show_report(self) -> None:
+        review = self._logic.review if self._logic is not None else None
+        current, together = self.current, self._together()
+        self.list.blockSignals(True)
+        self.list.clear()
+        self._items = {}
+        parent: Any = None
+        section: str | None = None
+        for index, sentence in enumerate(review.sentences if review is not None else ()):
+            name = sentence.answer.section or _("added")
+            if parent is None or name != section:
+                parent, section = qt.QTreeWidgetItem(self.list), name
+                parent.setText(WORDS, name.upper())
+                parent.setFlags(qt.Qt.ItemIsEnabled)
+                parent.setFirstColumnSpanned(True)
+            self._items[index] = self._item(parent, index, sentence, checked=index in together)
+        self.list.expandAll()
+        if current in self._items:
+            self.list.setCurrentItem(self._items[current])
+        self.list.blockSignals(False)
+        if review is not None and review.report and not str(read(self.text, "plainText")).strip():
+            self.text.setPlainText(review.report)
+        self._show_details()
+        self._enable()
+
+    def _item(self, parent: Any, index: int, sentence: ReviewedSentence, *, checked: bool) -> Any:
+        answer = sentence.answer
+        item = qt.QTreeWidgetItem(parent)
+        item.setText(WORDS, sentence.text)
+        item.setData(WORDS, qt.Qt.UserRole, index)
+        item.setText(SAYS, _(answer.assertion))
+        item.setText(CONFIDENCE, "" if answer.confidence is None else f"{PERCENT * answer.confidence:.0f} %")
+        item.setText(STATE, _(sentence.state))
+        item.setToolTip(WORDS, sentence.text)
+        if answer.map is None:
+            for column in range(4):
+                item.setForeground(column, qt.QBrush(qt.QColor(GREY, GREY, GREY)))
+            return item
+        item.setCheckState(WORDS, qt.Qt.Checked if checked else qt.Qt.Unchecked)
+        swatch = qt.QPixmap(SWATCH_PIXELS, SWATCH_PIXELS)
+        swatch.fill(qt.QColor(*(round(255 * part) for part in region_colour(index))))
+        item.setIcon(WORDS, qt.QIcon(swatch))
+        return item
+
+    def _show_details(self) -> None:
+        logic, index = self._logic, self.current
+        if logic is None or logic.review is None or index is None or index >= len(logic.review.sentences):
+            self.details.setText("")
+            return
+        self.details.setText(" ".join(self._sayings(logic, index)))
+
+    def _sayings(self, logic: AsapLogic, index: int) -> list[str]:
+        sentence = logic.review.sentences[index] if logic.review is not None else None
+        if sentence is None:
+            return []
+        answer, lines = sentence.answer, []
+        if answer.reason is not None:
+            lines.append(answer.reason)
+        if sentence.text != answer.text:
+            lines.append(_("The map is that of the earlier wording."))
+        if answer.side_check == "disagrees":
+            lines.append(_("Caution: the heat lies on the other side than the sentence says."))
+        if answer.map is not None and answer.confidence is None:
+            lines.append(_("No confidence: this finding was not calibrated."))
+        if index in logic.view.shown:
+            island = logic.island(index, self._place)
+            if island is not None:
+                lines.append(_("Region at the threshold: {ml} ml.").format(ml=f"{island.millilitres:.1f}"))
+        if sentence.decisions:
+            last = sentence.decisions[-1]
+            lines.append(f"{_(last.state)}: {last.author or _('unnamed')}, {last.time_utc}")
+        return lines
+
+    def _enable(self) -> None:
+        chosen = self.current is not None
+        for name in ("accept", "reject", "edit"):
+            self.buttons[name].setEnabled(chosen)
+        for name in ("previous", "next", "toggle"):
+            self.buttons[name].setEnabled(bool(self._items))
+        shown = self._logic.view.shown if self._logic is not None else ()
+        self.segment.setEnabled(chosen and self.current in shown)
+        self.clear.setEnabled(bool(shown))
+        ready = self._logic is not None and self._logic.server is not None and self._logic.volume is not None
+        for widget in (self.ask, self.sentence):
+            widget.setEnabled(ready)

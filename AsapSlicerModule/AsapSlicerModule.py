@@ -1,0 +1,126 @@
+"""The 3D Slicer module: it connects the panels, the logic and the application, and does nothing else.
+
+Research use. AI-generated. Not for diagnosis.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+if find_spec("asap") is None:  # a source checkout added as module path: the client lies beside this folder
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+POLL_MS = 20
+
+
+class AsapSlicerModule(ScriptedLoadableModule):
+    """What Slicer shows of the module in its menus."""
+
+    def __init__(self, parent: Any) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = _("ASAP report grounding")
+        parent.categories = ["Chest Imaging Platform"]
+        parent.dependencies = []
+        parent.contributors = ["the ASAP contributors"]
+        parent.helpText = _(
+            "Click a sentence of a chest CT report: the slices jump to the place it speaks of, lit up. "
+            "Needs an ASAP server (`asap serve`); a saved review opens without one. "
+            "Research use. AI-generated. Not for diagnosis."
+        )
+        parent.acknowledgementText = _("Method: ASAP, arXiv 2606.00602. Open source under Apache-2.0.")
+
+
+class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
+    """The module's panel."""
+
+    def setup(self) -> None:
+        """Build the boxes and start the logic on the scene."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from AsapSlicerLib.case_panel import CasePanel, every
+        from AsapSlicerLib.logic import AsapLogic
+        from AsapSlicerLib.report_panel import ReportPanel
+        from AsapSlicerLib.slice_clicks import SliceClicks
+
+        self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
+        self.report_panel = ReportPanel(self.layout)
+        self.layout.addStretch(1)
+        self.logic = AsapLogic(slicer.mrmlScene, self.case_panel.is_allowed)
+        self.case_panel.start_logic(self.logic)
+        self.report_panel.start_logic(self.logic)
+        self.clicks = SliceClicks(self.report_panel.show_place)
+        self.timer = every(POLL_MS, self.logic.background.poll)
+
+    def enter(self) -> None:
+        """The module is in front: list the scene's CTs, and a ctrl-click asks about a place."""
+        self.case_panel.list_volumes()
+        self.clicks.stop()
+        layouts = slicer.app.layoutManager()
+        for name in layouts.sliceViewNames():
+            widget = layouts.sliceWidget(name)
+            self.clicks.watch(widget.sliceView().interactor(), widget.mrmlSliceNode())
+
+    def exit(self) -> None:
+        """Another module is in front."""
+        self.clicks.stop()
+
+    def cleanup(self) -> None:
+        """The module goes: the server frees our cases."""
+        self.timer.stop()
+        self.clicks.stop()
+        self.logic.close()
+
+
+class AsapSlicerModuleLogic(ScriptedLoadableModuleLogic):
+    """For scripts inside Slicer: `AsapSlicerModuleLogic().asap` is an `AsapLogic` that asks nobody's consent but the script's."""
+
+    def __init__(self, parent: Any = None) -> None:
+        ScriptedLoadableModuleLogic.__init__(self, parent)
+        from AsapSlicerLib.logic import AsapLogic
+
+        self.asap = AsapLogic(slicer.mrmlScene, lambda _url: True)
+
+
+class AsapSlicerModuleTest(ScriptedLoadableModuleTest):
+    """What can be asserted inside Slicer without a server: a map is drawn on its place, and clearing leaves nothing."""
+
+    def runTest(self) -> None:
+        """Run it all."""
+        self.setUp()
+        self.test_a_map_is_drawn_and_cleared()
+
+    def setUp(self) -> None:
+        """An empty scene."""
+        slicer.mrmlScene.Clear(0)
+
+    def test_a_map_is_drawn_and_cleared(self) -> None:
+        """One warm cell: the slices jump to it; after clearing, the foreground is as before."""
+        import numpy as np
+        from AsapSlicerLib import volume_nodes
+        from AsapSlicerLib.heat_maps import HeatMap
+        from AsapSlicerLib.heatmap_display import HeatmapDisplay
+
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+        volume_nodes.set_volume(volume, np.zeros((40, 40, 40), np.float32), np.diag([3.0, 3.0, 3.0, 1.0]))
+        heat = np.zeros((10, 10, 10), np.float32)
+        heat[5, 6, 7] = 1.0
+        display = HeatmapDisplay(slicer.mrmlScene)
+        node = display.show(
+            HeatMap(heat, np.diag([12.0, 12.0, 12.0, 1.0]), 1.0, 0.5), volume, share=0.5, opacity=0.6, legend=True
+        )
+        world = display.jump(volume, (60.0, 72.0, 84.0))
+        self.assertEqual(world, (60.0, 72.0, 84.0))
+        self.assertEqual(node.GetImageData().GetDimensions(), (10, 10, 10))
+        display.remove()
+        self.assertIsNone(display.heatmap_node())

@@ -1,0 +1,239 @@
+"""The module's own source: its panel on PySide6, a scene of slicer-core, a server on a socket, and real mouse and key events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+
+from PySide6 import QtCore, QtWidgets
+from PySide6.QtTest import QTest
+
+from tests.client.scripted import TOKEN, Scripted
+from tests.slicer import qt_shim
+from tests.slicer.scene import SlicerScene
+from tests.volumes import oriented
+
+SHAPE = (40, 40, 40)
+SENTENCES = ("Nodule in the right upper lobe.", "Small left pleural effusion.", "Heart is enlarged.")
+WAIT_S = 10.0
+
+
+@dataclass
+class Desk:
+    """One reader's session."""
+
+    application: Any
+    stage: SlicerScene
+    layouts: qt_shim.LayoutManager
+    parent: Any
+    widget: Any
+    server: Scripted
+    ct: Any
+
+    def until(self, what: Callable[[], object]) -> None:
+        """Let the window live until something is true."""
+        end = time.monotonic() + WAIT_S
+        while not what():
+            assert time.monotonic() < end, "it never happened"
+            QTest.qWait(10)
+
+    def click(self, button: Any) -> None:
+        """Press a button with the mouse."""
+        QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+
+    def press(self, target: Any, keys: str) -> None:
+        """Type on a widget."""
+        QTest.keyClicks(target, keys)
+
+    def foreground(self) -> str | None:
+        """Name of what lies over the CT in the slices."""
+        composite = self.stage.slice_logics["Axial"].GetSliceCompositeNode()
+        node = self.stage.scene.GetNodeByID(composite.GetForegroundVolumeID() or "")
+        return None if node is None else node.GetName()
+
+    def connect(self) -> None:
+        """Type address and token, press the button."""
+        panel = self.widget.case_panel
+        panel.url.setText(self.server.url)
+        panel.token.setText(TOKEN)
+        self.click(panel.test)
+        self.until(lambda: self.widget.logic.server is not None)
+
+    def choose_ct(self) -> None:
+        """Pick the CT in the list."""
+        self.widget.case_panel.list_volumes()
+        self.widget.case_panel.volumes.setCurrentIndex(1)
+
+    def ask(self) -> None:
+        """Three sentences, typed and entered one by one; the first makes the case go up."""
+        report = self.widget.report_panel
+        for number, sentence in enumerate(SENTENCES):
+            self.press(report.sentence, sentence)
+            QTest.keyClick(report.sentence, QtCore.Qt.Key.Key_Return)
+            if number == 0:
+                self.until(self.widget.case_panel.consent.isVisible)
+                self.click(self.widget.case_panel.allow)
+            self.until(lambda number=number: len(self.rows()) == number + 1)
+
+    def rows(self) -> list[Any]:
+        """Items of the list of sentences."""
+        tree = self.widget.report_panel.list
+        tops = [tree.topLevelItem(n) for n in range(tree.topLevelItemCount)]
+        return [top.child(n) for top in tops for n in range(top.childCount())]
+
+    def click_row(self, index: int) -> None:
+        """Click a sentence with the mouse."""
+        tree = self.widget.report_panel.list
+        place = tree.visualItemRect(self.rows()[index]).center()
+        place.setX(200)
+        QTest.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=place)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    application = qt_shim.install(str(tmp_path))
+    QtCore.QSettings().clear()
+    stage = SlicerScene()
+    layouts = qt_shim.put_scene(stage.scene, stage.slice_logics)
+    import AsapSlicerModule
+
+    ct = stage.volume(np.zeros(SHAPE, np.int16), oriented((-1, -1, 1), (3.0, 3.0, 3.0), SHAPE))
+    parent = QtWidgets.QWidget()
+    QtWidgets.QVBoxLayout(parent)
+    parent.resize(520, 1150)
+    widget = AsapSlicerModule.AsapSlicerModuleWidget(parent)
+    widget.setup()
+    parent.show()
+    widget.enter()
+    with Scripted(wait_for_jobs=False) as server:
+        yield Desk(application, stage, layouts, parent, widget, server, ct)
+        widget.exit()
+        widget.cleanup()
+    parent.close()
+    stage.close()
+
+
+def test_the_source_that_ran_is_the_modules_own(desk: Desk) -> None:
+    assert Path(sys.modules["AsapSlicerModule"].__file__).parent.name == "AsapSlicerModule"
+    labels = [label.text for label in desk.parent.findChildren(QtWidgets.QLabel) if label.objectName == "AsapBanner"]
+    assert labels == ["Research use. AI-generated. Not for diagnosis."]
+
+
+def test_a_wrong_token_and_a_dead_server_are_named(desk: Desk) -> None:
+    panel = desk.widget.case_panel
+    panel.url.setText(desk.server.url)
+    panel.token.setText("wrong")
+    desk.click(panel.test)
+    desk.until(lambda: "token" in panel.status.text)
+    panel.url.setText("http://127.0.0.1:9")
+    desk.click(panel.test)
+    desk.until(lambda: "127.0.0.1" in panel.status.text or "refused" in panel.status.text.lower())
+    assert desk.widget.logic.server is None
+
+
+def test_nothing_leaves_before_the_reader_agrees_once(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    panel = desk.widget.case_panel
+    desk.click(panel.encode)
+    assert panel.consent.isVisible()
+    assert desk.server.url in panel.consent_text.text
+    desk.click(panel.refuse)
+    QTest.qWait(100)
+    assert desk.server.paths("POST") == []
+    desk.click(panel.encode)
+    desk.click(panel.allow)
+    desk.until(lambda: desk.widget.logic.case is not None)
+    assert "/studies" in desk.server.paths("POST")
+    assert "The model saw" in panel.coverage.text
+    desk.click(panel.encode)
+    assert not panel.consent.isVisible()
+    desk.until(lambda: not desk.widget.logic.busy)
+    assert desk.server.paths("POST").count("/studies") == 1
+
+
+def test_clicking_sentences_draws_jumps_and_clears(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    assert [row.text(0) for row in desk.rows()] == list(SENTENCES)
+    desk.click_row(1)
+    assert desk.foreground() == "ASAP heatmap"
+    offset = desk.stage.slice_logics["Axial"].GetSliceNode().GetSliceToRAS().GetElement(2, 3)
+    assert offset == pytest.approx(3.0)  # the scripted peak lies at S 3 mm
+    report = desk.widget.report_panel
+    assert "Region at the threshold" in report.details.text
+    desk.click(report.clear)
+    assert desk.foreground() is None
+
+
+def test_keys_work_in_the_list_and_nowhere_else(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    report, logic = desk.widget.report_panel, desk.widget.logic
+    report.reader.setText("Dr Example")
+    report.reader.editingFinished.emit()
+    desk.parent.activateWindow()
+    report.text.setFocus()
+    desk.press(report.text, "A report about a mass near nodes")
+    assert [sentence.state for sentence in logic.review.sentences] == ["draft"] * 3
+    desk.click_row(0)
+    report.list.setFocus()
+    for key in ("A", "N", "R", "N"):
+        QTest.keyClick(report.list, key.lower())
+    assert [sentence.state for sentence in logic.review.sentences] == ["accepted", "rejected", "draft"]
+    assert logic.review.sentences[0].decisions[0].author == "Dr Example"
+    QTest.keyClick(report.list, "m")
+    assert desk.foreground() is None
+    QTest.keyClick(report.list, "m")
+    assert desk.foreground() == "ASAP heatmap"
+    QTest.keyClick(report.list, "e")
+    report.edit_line.setText("The heart is normal in size.")
+    QTest.keyClick(report.edit_line, QtCore.Qt.Key.Key_Return)
+    assert logic.review.sentences[2].state == "edited"
+    desk.until(lambda: not logic.busy)
+    assert logic.review.sentences[2].answer.text == "The heart is normal in size."
+    assert [row.text(3) for row in desk.rows()] == ["accepted", "rejected", "edited"]
+
+
+def test_ctrl_click_names_the_sentences_of_a_place(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    logic = desk.widget.logic
+    slice_node = desk.stage.slice_logics["Axial"].GetSliceNode()
+    heat = logic.view.map_of(logic.review, 0)
+    peak = heat.affine_ras_mm @ [*np.unravel_index(int(heat.heat_abc.argmax()), heat.heat_abc.shape), 1.0]
+    slice_node.JumpSliceByCentering(*peak[:3])
+    interactor = desk.layouts.sliceWidget("Axial").interactor()
+    width, height, _ = slice_node.GetDimensions()
+    interactor.SetEventInformation(width // 2, height // 2, 1, 0)
+    interactor.InvokeEvent("LeftButtonPressEvent")
+    assert "Of this place speak:" in desk.widget.report_panel.details.text
+    assert SENTENCES[0] in desk.widget.report_panel.details.text
+    interactor.SetEventInformation(1, 1, 1, 0)
+    interactor.InvokeEvent("LeftButtonPressEvent")
+    assert desk.widget.report_panel.details.text == "No sentence speaks of this place."
+
+
+def test_the_panel_looks_as_meant(desk: Desk, tmp_path: Path) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    desk.click_row(1)
+    QTest.qWait(50)
+    picture = desk.parent.grab()
+    assert picture.save(str(tmp_path / "panel.png"))
+    image = picture.toImage()
+    colours = {image.pixelColor(x, y).name() for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
+    assert len(colours) > 5
