@@ -19,6 +19,7 @@ from tyro.conf import Positional, arg, subcommand
 
 from asap import limits
 from asap.commands.serve import Serve, serve
+from asap.commands.view import View, view
 from asap.errors import AsapError, Cancelled, InputError, LimitError
 
 LOG = logging.getLogger("asap")
@@ -120,6 +121,7 @@ Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Ground, subcommand("ground")]
     | Annotated[Serve, subcommand("serve")]
+    | Annotated[View, subcommand("view")]
     | Annotated[Weights, subcommand("weights")]
     | Annotated[Doctor, subcommand("doctor")]
 )
@@ -148,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def run(command: Ground | Demo | Serve | Doctor | Weights) -> int:
+def run(command: Ground | Demo | Serve | View | Doctor | Weights) -> int:
     """Carry out one parsed command and return its exit code."""
     if isinstance(command, Ground):
         return _ground(command)
@@ -158,6 +160,8 @@ def run(command: Ground | Demo | Serve | Doctor | Weights) -> int:
         return serve(command)
     if isinstance(command, Doctor):
         return _doctor(command)
+    if isinstance(command, View):
+        return view(command)
     return _weights(command.action)
 
 
