@@ -17,8 +17,14 @@ ROUGHEST = 0.6
 SMALLEST_BODY_ML = 500.0
 SMALLEST_LUNGS_ML = 150.0
 SMALLEST_LUNG_SHARE = 0.08
+# Effusions on both sides leave a few per cent of air: then a trachea above two pieces of lung says that this is a chest.
+SMALLEST_SHARE_UNDER_A_TRACHEA = 0.02
+SHORTEST_TRACHEA_MM = 60.0
 LUNG_MEDIAN_HU = (-985.0, -450.0)
 LUNG_TEXTURE_HU = 25.0
+# Between lung and fat there is little but partial volume: at most 15 % of the tissue in real and generated chests.
+THIN_BELOW_HU = -150.0
+LARGEST_THIN_SHARE = 0.25
 BONE_ABOVE_HU = 150.0
 SMALLEST_BONE_SHARE = 0.008
 BASES_HEIGHT_MM = 100.0
@@ -88,7 +94,10 @@ def _anatomy_reason(hu: NDArray[np.float32], masks: LungMasks, aerated_ml: float
     tissue = masks.body & (hu > AIR_BELOW_HU)
     if float(tissue.sum()) * float(np.prod(spacing)) / 1000.0 < SMALLEST_BODY_ML:
         return "This does not look like a chest CT: no body was found in it."
-    if aerated_ml < SMALLEST_LUNGS_ML or share < SMALLEST_LUNG_SHARE:
+    if float((tissue & (hu < THIN_BELOW_HU)).sum()) > LARGEST_THIN_SHARE * float(tissue.sum()):
+        return "This does not look like a chest CT: its intensities are not those of tissue (an MR image, or noise?)."
+    smallest_share = SMALLEST_SHARE_UNDER_A_TRACHEA if _has_airway_and_both_lungs(masks) else SMALLEST_LUNG_SHARE
+    if aerated_ml < SMALLEST_LUNGS_ML or share < smallest_share:
         return "This does not look like a chest CT: no aerated lungs were found, or only their lowest edge."
     if _only_the_bases(masks.body, lungs, spacing[2]):
         return "This does not look like a chest CT: only the bases of the lungs are in it, above an abdomen."
@@ -98,6 +107,11 @@ def _anatomy_reason(hu: NDArray[np.float32], masks: LungMasks, aerated_ml: float
     if float((tissue & (hu > BONE_ABOVE_HU)).sum()) < SMALLEST_BONE_SHARE * float(tissue.sum()):
         return "This does not look like a chest CT: no ribs and no spine were found."
     return None
+
+
+def _has_airway_and_both_lungs(masks: LungMasks) -> bool:
+    length_mm = float(masks.airway.any(axis=(0, 1)).sum()) * spacing_of(masks.affine)[2]
+    return length_mm >= SHORTEST_TRACHEA_MM and bool(masks.left.any()) and bool(masks.right.any())
 
 
 def _only_the_bases(body: NDArray[np.bool_], lungs: NDArray[np.bool_], slice_mm: float) -> bool:
