@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,8 +60,7 @@ class Connection:
             return True
         self.close()
         proxy = proxy_for(self._address)
-        host, port = (self._address.host, self._address.port) if proxy is None else (proxy.host, proxy.port)
-        sock = patient_socket.connect(host, port, self._timeouts.connect_s, cancel, prefer_ipv4=self._address.is_loopback)
+        sock = self._reach(proxy, cancel)
         patience = Patience(self._timeouts.connect_s, 2 * self._timeouts.connect_s, cancel)
         try:
             if proxy is not None:
@@ -74,6 +74,18 @@ class Connection:
         self._http = http.client.HTTPConnection(self._address.host, self._address.port)
         self._http.sock = self._sock
         return False
+
+    def _reach(self, proxy: HttpProxy | None, cancel: CancelFlag | None) -> socket.socket:
+        connect_s = self._timeouts.connect_s
+        if proxy is None:
+            local = self._address.is_loopback
+            return patient_socket.connect(self._address.host, self._address.port, connect_s, cancel, prefer_ipv4=local)
+        try:
+            return patient_socket.connect(proxy.host, proxy.port, connect_s, cancel, prefer_ipv4=False)
+        except OSError as error:
+            raise ProxyError(
+                "The proxy in this computer's settings does not answer.", "Correct HTTPS_PROXY, or list the server in NO_PROXY."
+            ) from error
 
     def ask(self, request: Request, patience: Patience) -> Answer:
         """Send a request and read its whole answer. The connection must be open; it is closed when anything goes wrong."""
