@@ -59,13 +59,13 @@ def _train(model: str) -> None:
 
 
 def _next_sample(strategy: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The study to label next. Of the parameters only the client's name is kept."""
+    """The study to label next, without its place on this machine. Of the parameters only the client's name is kept."""
     if strategy not in app_instance().info()["strategies"]:
         raise ServiceError(404, "not_found", "The server has no such strategy.")
     client = (params or {}).get("client_id")
     named = {"client_id": client} if isinstance(client, str) and len(client) <= 100 else {}
     sample: dict[str, Any] = activelearning.sample(strategy, named, "user")
-    return sample
+    return {key: value for key, value in sample.items() if key != "path"}
 
 
 def _replace(router: APIRouter, handlers: dict[tuple[str, str], Handler]) -> None:

@@ -232,15 +232,24 @@ def test_chunked_bodies_are_refused(path: str) -> None:
         ("PUT", "/asap/v1/studies/abc/parts/0", limits.MAX_PART_BYTES),
         ("PUT", "/session/", limits.MAX_UPLOAD_BYTES),
         ("POST", "/infer/asap-mini", limits.MAX_UPLOAD_BYTES),
-        ("GET", "/info/", 0),
+        ("POST", "/train/", 2**20),
     ],
 )
 def test_bodies_are_measured_before_they_are_read(method: str, path: str, largest: int) -> None:
-    answer = ask(method, path, headers={"content-length": str(largest + 1)})
+    answer = ask(method, path, token=ADMIN, headers={"content-length": str(largest + 1)})
     assert (answer.status, answer.code) == (413, "too_large")
     found = find_rule(method, path)
     assert found is not None
     assert found.rule.body_bytes == largest
+
+
+def test_a_length_without_a_body_does_not_hold_up_a_question() -> None:
+    async def reads_nothing(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer = ask("GET", "/info/", headers={"content-length": "5000"}, app=reads_nothing)
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
 def test_a_body_passes_whole() -> None:
