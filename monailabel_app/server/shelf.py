@@ -44,7 +44,6 @@ class FeatureShelf:
         with self._lock:
             return [(model, fine) for owner, model, fine in self._kept if owner == study.id]
 
-
     @property
     def bytes(self) -> int:
         """Memory of all that is kept."""

@@ -15,7 +15,7 @@ import pytest
 from monailabel_app.server.schemas import ErrorBody, GroundResult, Info, JobState, StudyState
 from monailabel_app.server.service import Service
 from tests.server.front import Caller, Front, application, chest, declaration, encoded, running, wait_for
-from tests.server.threaded_server import connected, question, request, served
+from tests.server.threaded_server import connected, question, read_until, request, served
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_an_open_stream_keeps_its_session(front: Front, line: Caller) -> None:
     job = line.encode(study, wait=False)
     with connected(port_of(line)) as stream:
         stream.sendall(request("GET", f"/jobs/{job}/events", line.session))
-        assert b"queued" in stream.recv(4096)
+        read_until(stream, b"queued")
         front.clock.now += 100_000
         front.service.reap()
         assert line.state(job)["state"] == "running"
@@ -136,7 +136,7 @@ def test_a_client_that_goes_away_frees_the_worker(front: Front, line: Caller) ->
     watched = line.encode(study, wait=False)
     with connected(port_of(line)) as stream:
         stream.sendall(request("GET", f"/jobs/{watched}/events", line.session))
-        assert b"queued" in stream.recv(4096)
+        read_until(stream, b"queued")
     # It must not be asked for meanwhile: that would be a client that came back.
     job = front.service.sessions.get(line.session).jobs[watched]
     assert wait_for(lambda: job.state == "cancelled", 5.0) < 3.0
@@ -155,11 +155,11 @@ def test_a_stream_that_is_opened_again_keeps_the_job(front: Front, line: Caller)
     job = line.encode(study, wait=False)
     with connected(port_of(line)) as stream:
         stream.sendall(request("GET", f"/jobs/{job}/events", line.session))
-        stream.recv(4096)
+        read_until(stream, b"queued")
     time.sleep(0.3)
     with connected(port_of(line)) as stream:
         stream.sendall(request("GET", f"/jobs/{job}/events", line.session))
-        stream.recv(4096)
+        read_until(stream, b"queued")
         time.sleep(1.2)
         assert line.state(job)["state"] == "running"
 

@@ -18,7 +18,8 @@ from tests.server.front import application, wait_for
 @contextmanager
 def served(service: Service) -> Iterator[int]:
     """The port of a server that runs while the block does."""
-    with socket.socket() as listener:
+    # The protocol is named, or asyncio does not switch Nagle's delay (40 ms an answer) off.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(application(service), log_level="critical", lifespan="off")
         server = uvicorn.Server(config)
@@ -48,3 +49,12 @@ def request(method: str, path: str, session: str, body: bytes = b"", *, length: 
 def question(**fields: Any) -> bytes:
     """A ground job's JSON."""
     return json.dumps({"task": "ground", "sentences": ["Heart."]} | fields).encode()
+
+
+def read_until(connection: socket.socket, word: bytes) -> None:
+    """Read until a word has come."""
+    read = b""
+    while word not in read:
+        more = connection.recv(4096)
+        assert more, "the server closed the connection"
+        read += more
