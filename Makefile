@@ -8,10 +8,13 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test quick check bench test-full test-numpy2 clean
+.PHONY: demo serve test quick check bench test-full test-numpy2 clean
 
 demo: $(VENV)/.run
 	$(VENV)/bin/asap demo --headless "$(HEADLESS)"
+
+serve: $(VENV)/.server
+	$(VENV)/bin/asap serve
 
 test: $(VENV)/.dev check test-numpy2
 	$(PYTEST) -m "not long"
@@ -28,6 +31,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m pip install --quiet --dry-run --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[dev]"
+	$(PY) -m pip check
 
 bench: $(VENV)/.dev
 	$(PY) -m tests.benchmarks
@@ -43,15 +47,20 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) "$(TORCH)" -e ".[dicom]"
 	touch $@
 
+$(VENV)/.server: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) "$(TORCH)" -e ".[server]"
+	touch $@ $(VENV)/.run
+
+# Server and viewer included: MONAI Label alone brings 150 packages.
 $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) "$(TORCH)" -e ".[dev]" -e ./training
-	touch $@ $(VENV)/.run
+	touch $@ $(VENV)/.run $(VENV)/.server
 
 .venv-numpy2/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-numpy2
 	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg)==' constraints.txt > .venv-numpy2/constraints.txt
 	.venv-numpy2/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-numpy2/constraints.txt \
-		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 -e ".[dev]" -e ./training
+		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 -e ".[dev-core]" -e ./training
 	touch $@
 
 clean:
