@@ -5,7 +5,9 @@ MONAI Label loads this file by its path, outside the package; everything it need
 
 from __future__ import annotations
 
+import argparse
 import logging
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,17 +23,31 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.tasks.activelearning.random import Random
 
+from asap.errors import InputError
 from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDatastore
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
+from monailabel_app.server.settings import GUARDED, is_loopback
 
 LOG = logging.getLogger("monailabel_app")
+
+
+def _check_stock_launcher(arguments: list[str]) -> None:
+    """Started by `monailabel start_server`: nothing stands between a caller and MONAI Label's routes. Raises InputError."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=True)
+    known.add_argument("-i", "--host", default="0.0.0.0")
+    host = known.parse_known_args(arguments)[0].host
+    if not is_loopback(host):
+        raise InputError("MONAI Label's launcher has no guards, so it may not serve other machines: use `asap serve`.")
+    LOG.warning("Started by MONAI Label's launcher: the guards are absent (token, hosts, sizes, names). Use `asap serve`.")
 
 
 class AsapApp(MONAILabelApp):  # type: ignore[misc]
     """ASAP for MONAI Label. conf["models"]: names of the models, separated by commas."""
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        if GUARDED not in conf:
+            _check_stock_launcher(sys.argv)
         super().__init__(
             app_dir,
             studies,

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from monailabel_app.lib.torchvision_guard import guard_torchvision
 from monailabel_app.server.auth import Tokens
 from monailabel_app.server.guards import Guards
-from monailabel_app.server.settings import ServerSettings
+from monailabel_app.server.settings import GUARDED, ServerSettings
 
 APP_FOLDER = Path(__file__).parents[1]
 
@@ -44,7 +44,7 @@ def _configure_monailabel(settings: ServerSettings, runtime: Path) -> None:
         studies = str(runtime / "studies")
     stock.MONAI_LABEL_APP_DIR = str(APP_FOLDER)
     stock.MONAI_LABEL_STUDIES = studies.rstrip("/") if settings.dicomweb else str(Path(studies).resolve())
-    stock.MONAI_LABEL_APP_CONF = {"models": ",".join(settings.models)}
+    stock.MONAI_LABEL_APP_CONF = {"models": ",".join(settings.models), GUARDED: "yes"}
     stock.MONAI_LABEL_SERVER_PORT = settings.port
     stock.MONAI_LABEL_SESSION_PATH = str(runtime / "stock-sessions")
     stock.MONAI_LABEL_DICOMWEB_CACHE_PATH = str(runtime / "dicom")

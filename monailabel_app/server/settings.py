@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from asap.commands.serve import Serve
 from asap.errors import InputError
 
+GUARDED = "guarded"  # entry of the app's configuration that says that our guards stand in front of it
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
