@@ -1,1 +1,1 @@
-"""The browser work bench: one chest CT, its report and the heatmaps of its sentences, over the same logic as the Slicer module."""
+"""The browser work bench: one chest CT, its report and the maps of its sentences, over the logic of the Slicer module."""

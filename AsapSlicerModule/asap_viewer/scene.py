@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,10 @@ from asap.volume import Volume
 SLICE_VIEWS = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
 THREE_D_VIEW = "ThreeD"
 LETTERS = (("R", "L"), ("A", "P"), ("S", "I"))
+CROSSHAIR_COLOUR = (0.25, 1.0, 0.45)  # neither a grey of the CT nor a colour of the map
+LUNG_COLOUR = (0.55, 0.65, 0.78)
+LUNG_OPACITY = 0.22
+CAMERA_DISTANCES = 2.1  # sizes of the CT between its middle and the camera, at the camera's own angle of view
 OBLIQUE_SHARE = 0.35  # a second letter where an edge leans more than about 20 degrees towards it
 
 
@@ -43,17 +49,19 @@ class StudyScene:
     def __init__(self, factories: list[IViewFactory]) -> None:
         self.app = SlicerApp()
         self.volume_node: Any = None
+        self._lungs_node: Any = None
         for factory in factories:
             self.app.view_manager.register_factory(factory)
         definitions = [ViewLayoutDefinition.slice_view(kind, label=name) for name, kind in SLICE_VIEWS.items()]
         definitions.append(ViewLayoutDefinition.threed_view(name=THREE_D_VIEW, background_color="#0d1117"))
         for definition in definitions:
-            view = self.app.view_manager.create_view(definition)
+            with without_warnings():  # VTK 9.6 tells of an event name that trame-slicer 2.0.0 still uses, once a view
+                view = self.app.view_manager.create_view(definition)
             view.render_window().SetMultiSamples(0)  # text and images gain nothing from it, and a CPU pays dearly
         self.app.view_manager.set_current_view_ids([*SLICE_VIEWS, THREE_D_VIEW])
         crosshair = self.mrml.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         crosshair.SetCrosshairMode(slicer.vtkMRMLCrosshairNode.NoCrosshair)
-        crosshair.SetCrosshairThickness(slicer.vtkMRMLCrosshairNode.Fine)
+        crosshair.SetCrosshairColor(*CROSSHAIR_COLOUR)
 
     @property
     def mrml(self) -> Any:
@@ -70,8 +78,10 @@ class StudyScene:
 
     def open(self, volume: Volume, name: str) -> Any:
         """Put a CT into the scene, in the place of the one before, and fit every view to it. Returns its node."""
-        if self.volume_node is not None:
-            self.mrml.RemoveNode(self.volume_node)
+        for old in (self.volume_node, self._lungs_node):
+            if old is not None:
+                self.mrml.RemoveNode(old)
+        self._lungs_node = None
         node = volume_node(self.mrml, volume, name)
         self.volume_node = node
         for view in self.slice_views().values():
@@ -82,9 +92,37 @@ class StudyScene:
         return node
 
     def fit(self) -> None:
-        """Show the whole CT in every view."""
-        for view in self.app.view_manager.get_views():
+        """Show the whole CT in every view, the 3D view from the front."""
+        for view in self.slice_views().values():
             view.reset_view()
+        if self.volume_node is None:
+            return
+        bounds = [0.0] * 6
+        self.volume_node.GetRASBounds(bounds)
+        three_d = self.three_d_view()
+        middle = [(low + high) / 2 for low, high in zip(bounds[::2], bounds[1::2], strict=True)]
+        size = max(high - low for low, high in zip(bounds[::2], bounds[1::2], strict=True))
+        camera = three_d.get_camera_node()
+        was_modifying = camera.StartModify()
+        camera.SetFocalPoint(*middle)
+        camera.SetPosition(middle[0], middle[1] + CAMERA_DISTANCES * size, middle[2])
+        camera.SetViewUp(0.0, 0.0, 1.0)
+        camera.EndModify(was_modifying)
+        camera.ResetClippingRange()
+        three_d.schedule_render()
+
+    def show_lungs(self, surface: Any) -> None:
+        """Put a faint surface of the lungs into the 3D view."""
+        node = self.mrml.AddNewNodeByClass("vtkMRMLModelNode", "Lungs")
+        node.SetAndObserveMesh(surface)
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        display.SetColor(*LUNG_COLOUR)
+        display.SetOpacity(LUNG_OPACITY)
+        display.SetVisibility2D(False)
+        display.SetBackfaceCulling(True)
+        self._lungs_node = node
+        self.fit()
 
     def show_window(self, name: str) -> None:
         """Show the CT in one of WINDOWS."""
@@ -103,13 +141,39 @@ class StudyScene:
         mode = modes.ShowSmallIntersection if shown else modes.NoCrosshair
         self.mrml.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCrosshairMode(mode)
 
-    def cursor_ras_mm(self) -> tuple[float, float, float]:
-        """The point all three slices go through, world RAS+ mm."""
-        planes = [volume_nodes.numpy_matrix(view.get_view_node().GetSliceToRAS()) for view in self.slice_views().values()]
-        normals = np.array([plane[:3, 2] for plane in planes])
-        offsets = np.array([plane[:3, 2] @ plane[:3, 3] for plane in planes])
-        r, a, s = np.linalg.solve(normals, offsets)
-        return float(r), float(a), float(s)
+    def slice_rows(self) -> list[dict[str, Any]]:
+        """What the page writes around each slice: name, title, edge letters, position, and the range of the pager."""
+        rows = []
+        for name, view in self.slice_views().items():
+            low, high = view.get_slice_range()
+            rows.append(
+                {
+                    "name": name,
+                    "title": SLICE_VIEWS[name],
+                    "edges": edge_letters(view),
+                    "position": position_text(view),
+                    "min": round(low, 3),
+                    "max": round(high, 3),
+                    "step": round(view.get_slice_step(), 3) or 1,
+                    "value": round(view.get_slice_value(), 3),
+                }
+            )
+        return rows
+
+    def page_to(self, name: str, offset_mm: float) -> None:
+        """Show another slice of one view."""
+        if name in SLICE_VIEWS:
+            self.slice_views()[name].set_slice_value(offset_mm)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep VTK's warnings from the terminal."""
+    vtk.vtkObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        vtk.vtkObject.GlobalWarningDisplayOn()
 
 
 def volume_node(mrml: Any, volume: Volume, name: str) -> Any:
@@ -138,4 +202,12 @@ def letters_of(direction_ras: np.ndarray[Any, np.dtype[np.float64]]) -> str:
     """The anatomical letters of a direction, RAS+: one for a main axis, two or three for an oblique one."""
     share = direction_ras / np.linalg.norm(direction_ras)
     order = np.argsort(-np.abs(share))
-    return "".join(LETTERS[axis][0 if share[axis] < 0 else 1][0] for axis in order if abs(share[axis]) > OBLIQUE_SHARE)
+    return "".join(LETTERS[axis][0 if share[axis] > 0 else 1] for axis in order if abs(share[axis]) > OBLIQUE_SHARE)
+
+
+def position_text(view: SliceView) -> str:
+    """Where the middle of a slice lies along its own normal, such as "S 12.5 mm"."""
+    plane = volume_nodes.numpy_matrix(view.get_view_node().GetSliceToRAS())
+    axis = int(np.argmax(np.abs(plane[:3, 2])))
+    mm = plane[axis, 3]
+    return f"{LETTERS[axis][0 if mm >= 0 else 1]} {abs(mm):.1f} mm"

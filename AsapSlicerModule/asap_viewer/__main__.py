@@ -1,0 +1,110 @@
+"""`python -m asap_viewer`: serve the work bench to this machine's browser until it is closed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from asap import limits
+from asap.commands.view import View
+from asap.errors import AsapError, InputError
+
+if TYPE_CHECKING:
+    from .server_link import ServerLink
+
+IDLE_S = 300
+TOKEN_CHARS = 4096
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; leaves through SystemExit."""
+    command = tyro.cli(View, args=arguments, prog="asap view")
+    try:
+        run(command)
+    except AsapError as error:
+        print(f"asap: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def run(command: View) -> None:
+    """Show the page until the last tab has been closed for a while, or the terminal says stop. Raises InputError."""
+    report = _report(command.report)
+    if command.volume is not None and not command.volume.exists():
+        raise InputError("There is no file or folder of that name.")
+    sys.argv = sys.argv[:1]  # trame reads the same command line for options of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+    from .server_link import ServerLink  # noqa: PLC0415 - the local server takes seconds to start: first of all
+
+    link = ServerLink(command.server, _token(command))
+    try:
+        _serve(command, link, report)
+    finally:
+        link.stop()
+
+
+def _serve(command: View, link: ServerLink, report: str) -> None:
+    from trame.app import get_server  # noqa: PLC0415
+
+    from .page import Page  # noqa: PLC0415
+    from .page_server import PageServer  # noqa: PLC0415
+    from .remote_views import RemoteViewFactory  # noqa: PLC0415
+    from .scene import StudyScene  # noqa: PLC0415
+    from .workbench import WorkBench  # noqa: PLC0415
+
+    trame_server = get_server("asap", client_type="vue3")
+    page_server = PageServer(trame_server)
+    page_server.guard()
+    bench = WorkBench(StudyScene([RemoteViewFactory(trame_server)]), link, model=command.model, report=report)
+    Page(trame_server, bench)
+
+    def ready(**_state: object) -> None:
+        print(f"ASAP work bench: {page_server.address}", flush=True)  # noqa: T201
+        if not command.no_browser:
+            webbrowser.open(page_server.ticket_address)
+        if command.volume is not None:
+            bench.open_volume(command.volume)
+
+    trame_server.controller.on_server_ready.add(ready)
+    try:
+        trame_server.start(
+            port=command.port, open_browser=False, show_connection_info=False, disable_logging=True, timeout=IDLE_S
+        )
+    finally:
+        bench.close()
+
+
+def _report(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * limits.MAX_REPORT_CHARS + 1)
+        return raw.decode("utf-8-sig")[: limits.MAX_REPORT_CHARS + 1]
+    except OSError as error:
+        raise InputError("The report file cannot be read.") from error
+    except UnicodeDecodeError as error:
+        raise InputError("The report is not UTF-8 text; save it again as UTF-8.") from error
+
+
+def _token(command: View) -> str | None:
+    """The token for a server that runs already: of the named file, else the user's own where there is one."""
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "asap" / "token"
+    if command.server is None or (command.token_file is None and not own.is_file()):
+        return None
+    try:
+        with (command.token_file or own).open(encoding="ascii") as file:
+            return file.read(TOKEN_CHARS).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("The token file cannot be read.") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+// Keys for reading: only while no text is being typed, only when switched on, and never together with Ctrl, Alt or Meta.
+(() => {
+  const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear" };
+  const typing = (element) => element.closest("textarea, select, [contenteditable], input:not([type=checkbox])") !== null;
+  document.addEventListener("keydown", (event) => {
+    const state = window.trame?.state;
+    const arrow = event.key.startsWith("Arrow");
+    const act = acts[arrow ? event.key : event.key.toLowerCase()];
+    if (!act || !state?.get("keys_on") || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    if (arrow && !event.target.closest(".report")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    window.trame.trigger("key", [act]);
+  }, true);
+  // The picked sentence is brought into sight, and keeps the focus where the focus was in the report.
+  let seen = null;
+  setInterval(() => {
+    const picked = window.trame?.state?.get("picked");
+    const row = picked === null || picked === undefined ? null : document.getElementById(`sentence-${picked}`);
+    if (picked === seen || !row) return;
+    seen = picked;
+    row.parentElement.scrollIntoView({ block: "nearest" });
+    if (document.activeElement === document.body || document.activeElement.closest(".report")) row.focus({ preventScroll: true });
+  }, 50);
+})();

@@ -1,0 +1,56 @@
+"""The review as the page shows it: sections with one row a sentence, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from AsapSlicerLib.review import Review, ReviewedSentence
+
+from asap.client import SentenceAnswer
+
+STATE_WORDS = {"draft": "Draft", "accepted": "Accepted", "edited": "Edited", "rejected": "Rejected"}
+ASSERTION_WORDS = {"present": "affirmed"}  # "present" beside "The heart is normal." would read as a finding
+SIDE_WORDS = {"agrees": "side agrees with the lungs", "disagrees": "side disagrees with the lungs"}
+NO_SECTION = "report"
+
+
+def sections_of(review: Review, colours: dict[int, str]) -> list[dict[str, Any]]:
+    """Sections in the order of the report: {"name", "sentences": [row, ...]}. colours: CSS colour of each outlined sentence."""
+    sections: list[dict[str, Any]] = []
+    for index, sentence in enumerate(review.sentences):
+        name = (sentence.answer.section or NO_SECTION).replace("_", " ").capitalize()
+        if not sections or sections[-1]["name"] != name:
+            sections.append({"name": name, "key": index, "sentences": []})
+        sections[-1]["sentences"].append(row_of(index, sentence, colours.get(index, "")))
+    return sections
+
+
+def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any]:
+    """One sentence: its words, its state and what the model says, each as text that can be shown as it is."""
+    answer = sentence.answer
+    return {
+        "id": index,
+        "text": sentence.text,
+        "state": sentence.state,
+        "state_text": STATE_WORDS[sentence.state],
+        "assertion": finding_of(answer),
+        "confidence": confidence_of(answer),
+        "reason": answer.reason or "",
+        "side": SIDE_WORDS.get(answer.side_check, ""),
+        "side_warns": answer.side_check == "disagrees",
+        "colour": colour,
+    }
+
+
+def finding_of(answer: SentenceAnswer) -> str:
+    """Assertion and side in one: "affirmed, left"; nothing where the sentence states nothing with a place."""
+    if not answer.localisable and answer.assertion != "absent":
+        return ""
+    return ", ".join(word for word in (ASSERTION_WORDS.get(answer.assertion, answer.assertion), answer.laterality) if word)
+
+
+def confidence_of(answer: SentenceAnswer) -> str:
+    """The calibrated probability, or that there is none; empty where there is no place to be confident of."""
+    if answer.map is None:
+        return ""
+    return "confidence not calibrated" if answer.confidence is None else f"confidence {answer.confidence:.0%}"
