@@ -32,7 +32,7 @@ def dropped(x: Tensor, share: float) -> Tensor:
 
 def mixed(q_BLD: Tensor, k_BND: Tensor, v_BND: Tensor, *, heads: int, bias: Tensor | None, dropout: float) -> Tensor:
     """Multi-head attention without its projections [B, L, D]. bias: added to the scores, or True where a key may be seen."""
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q_BLD, k_BND, v_BND))
+    q, k, v = (x.view(*x.shape[:2], heads, -1).transpose(1, 2) for x in (q_BLD, k_BND, v_BND))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout).transpose(1, 2).flatten(2)
 
 

@@ -7,7 +7,7 @@ import sys
 
 COMMANDS = {
     "prepare": ("asap_training.generate", "write generated chest CTs with findings, regions and reports"),
-    "pretrain": ("asap_training.train_mini", "train asap-mini on them"),
+    "pretrain": ("asap_training.pretrain", "train a model on them: asap-mini, or another --recipe"),
     "export": ("asap_training.calibrate", "calibrate a trained model and write its weights"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),
 }

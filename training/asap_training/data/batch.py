@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -95,12 +96,23 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
+        moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved |= {k: v.to(device, non_blocking=True) for k, v in moved.items() if isinstance(v, Tensor)}
+        return Batch(**moved)
 
     def with_counts(self, counts: Counts) -> Batch:
         """The same batch as a part of a larger step."""
         return replace(self, counts=counts)
+
+
+class Source(Protocol):
+    """Where samples come from. Sample `number` must depend on the source and the number alone."""
+
+    @property
+    def cases(self) -> int:
+        """Number of cases of one epoch."""
+
+    def __getitem__(self, number: int) -> Sample: ...
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

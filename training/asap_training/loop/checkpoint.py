@@ -24,8 +24,7 @@ def save_checkpoint(
     """Write model, optimiser moments and averaged weights after `step` steps; older files beyond the last two are removed."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average/{name}": value for name, value in average.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{key}": torch.as_tensor(value) for key, value in state.items()}
+    tensors |= {f"optimizer/{name}": value for name, value in optimizer_tensors(optimizer).items()}
     data = save({name: value.detach().clone().contiguous() for name, value in tensors.items()})
     path = folder / f"step-{step:08d}.safetensors"
     write_bytes(path, data)
@@ -44,11 +43,7 @@ def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
             continue
         model.load_state_dict(_below(tensors, "model/"))
         average.update(_below(tensors, "average/"))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "optimizer/").items():
-            index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        restore_optimizer(optimizer, _below(tensors, "optimizer/"))
         return int(_NAME.fullmatch(path.name)[1])  # type: ignore[index]
     return 0
 
@@ -60,6 +55,21 @@ def newest_average(folder: Path) -> dict[str, Tensor]:
         if tensors is not None:
             return _below(tensors, "average/")
     raise ValueError("there is no checkpoint in this folder")
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's moments and counters, named "index/key"."""
+    states = optimizer.state_dict()["state"].items()
+    return {f"{index}/{key}": torch.as_tensor(value) for index, state in states for key, value in state.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Inverse of `optimizer_tensors`, for an optimiser of the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -1,0 +1,213 @@
+"""Pre-train a model. Reads top to bottom; resumes by itself; the same command gives the same weights.
+
+asap-train pretrain --recipe asap_base --cases DIR --out DIR --tokenizer FILE
+torchrun --nproc-per-node 4 -m asap_training.pretrain --recipe asap_base ...        several processes
+asap-train pretrain --cases DIR --out DIR                                           the embedded model, asap_mini
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from asap.errors import AsapError, InputError
+from asap.io.atomic import write_bytes
+from asap.models.catalog import TEST_WORDS
+from asap.models.weights import read_weights
+from asap.models.wordpiece import WordPiece
+from asap_training import train_mini
+from asap_training.config import MiniRecipe
+from asap_training.data.batch import Batch, Source, collate
+from asap_training.data.generated_reports import GeneratedReports
+from asap_training.data.sampler import numbers
+from asap_training.loop.distributed import Ranks, any_rank, joined, wait_for_all
+from asap_training.loop.optim import adamw, learning_rate, seed_step
+from asap_training.loop.run_checkpoint import Progress, clear_partial, load_run, save_run
+from asap_training.loop.runlog import RunLog
+from asap_training.loop.step import Training, prepared, train_step
+from asap_training.loop.stopping import stop_on_signals
+from asap_training.pretraining_model import PretrainingModel
+from asap_training.published_names import load_imported
+from asap_training.recipes import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What does not change the result: where, how far, how often to save. steps: None trains the recipe's epochs.
+
+    weights: a folder of imported weights to start from, or None.
+    """
+
+    out: Path
+    steps: int | None = None
+    save_every: int = 200
+    workers: int = 0
+    weights: Path | None = None
+
+
+def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
+    """Train, or go on training, until the end (True) or until a signal asks to stop (False). Returns on every rank."""
+    with joined() as ranks, stop_on_signals() as stop:
+        if ranks.first:
+            options.out.mkdir(parents=True, exist_ok=True)
+            write_bytes(options.out / "recipe.json", json.dumps(asdict(recipe), indent=2).encode(), "recipe")
+            clear_partial(options.out)
+        wait_for_all()
+
+        # Model, optimiser, and where an earlier run stopped.
+        torch.manual_seed(recipe.optimisation.seed)
+        model = PretrainingModel(recipe)
+        if options.weights is not None:
+            load_imported(model, options.weights)
+        model = model.to(ranks.device).train()
+        optimizer = adamw(model, recipe.optimisation)
+        resumed = load_run(options.out, model, optimizer)
+        training = restored(prepared(recipe, ranks, model, optimizer), resumed.progress)
+        position = resumed.progress
+
+        # How far: whole steps only.
+        per_step = samples_per_step(recipe, ranks)
+        steps = options.steps or max(1, int(recipe.optimisation.epochs * source.cases / per_step))
+        total = position.samples + (steps - position.step) * per_step
+        epochs = total / source.cases
+
+        with RunLog(options.out, step=position.step, samples=position.samples, total=total, first=ranks.first) as log:
+            for name in resumed.damaged:
+                log.say(f"{name} is damaged and was passed over.")
+            if position.step:
+                log.say(f"Going on after step {position.step}.")
+            for batches, waited_s in steps_of_data(
+                source, recipe, ranks, position=position.samples, total=total, workers=options.workers
+            ):
+                log.waited(waited_s)
+                seed_step(recipe.optimisation.seed, position.step, ranks.rank)
+                rate = learning_rate(recipe.optimisation, (position.samples + per_step) / source.cases, epochs)
+                stats = train_step(training, [batch.to(ranks.device) for batch in batches], rate)
+                position = moved(training, position, per_step)
+                log.step(position.step, position.samples, stats | {"learning_rate": rate})
+                stopping = any_rank(stop.signal is not None, ranks.device)
+                if stopping or position.step % options.save_every == 0 or position.step == steps:
+                    if ranks.first:
+                        save_run(options.out, position, model, optimizer)
+                    wait_for_all()
+                if stopping and position.step < steps:
+                    log.say(f"Stopped after step {position.step}; the same command goes on from there.")
+                    return False
+        return True
+
+
+def samples_per_step(recipe: Recipe, ranks: Ranks) -> int:
+    """Samples of one step on all ranks."""
+    return recipe.optimisation.batch * recipe.optimisation.accumulation * ranks.world
+
+
+def restored(training: Training, progress: Progress) -> Training:
+    """Loss scale and counters of an earlier run."""
+    if progress.scaler:
+        training.scaler.load_state_dict(dict(progress.scaler))
+    training.skipped, training.skipped_in_a_row = progress.skipped, progress.skipped_in_a_row
+    return training
+
+
+def moved(training: Training, before: Progress, samples: int) -> Progress:
+    """Where the run is after one more step."""
+    return Progress(
+        step=before.step + 1,
+        samples=before.samples + samples,
+        world=training.ranks.world,
+        skipped=training.skipped,
+        skipped_in_a_row=training.skipped_in_a_row,
+        scaler=training.scaler.state_dict() or None,
+    )
+
+
+def steps_of_data(
+    source: Source, recipe: Recipe, ranks: Ranks, *, position: int, total: int, workers: int
+) -> Iterator[tuple[Sequence[Batch], float]]:
+    """The micro-batches of each step, and how long the step waited for them in seconds."""
+    settings = recipe.optimisation
+    mine = numbers(position, total, rank=ranks.rank, world=ranks.world, batch=settings.batch)
+    loader: DataLoader[Batch] = DataLoader(
+        source,  # type: ignore[arg-type] # what it needs is to be asked for sample n
+        settings.batch,
+        sampler=mine,
+        collate_fn=collate,
+        num_workers=workers,
+        worker_init_fn=train_mini.one_thread,
+        pin_memory=ranks.device.type == "cuda",
+    )
+    began, batches = time.monotonic(), []
+    for batch in loader:
+        batches.append(batch)
+        if len(batches) == settings.accumulation:
+            yield batches, time.monotonic() - began
+            began, batches = time.monotonic(), []
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Pre-train a model; the same command goes on where it stopped.")
+    parser.add_argument("--recipe", choices=["asap_mini", *RECIPES], default="asap_mini")
+    parser.add_argument("--cases", type=Path, required=True, help="folder of generated cases (`asap-train prepare`)")
+    parser.add_argument("--out", type=Path, required=True, help="log, checkpoints and recipe of the run")
+    parser.add_argument("--steps", type=int, help="stop after so many steps; by default the recipe's epochs")
+    options = parser.add_argument_group("all recipes but asap_mini")
+    options.add_argument("--tokenizer", type=Path, help="tokenizer.json of the text encoder")
+    options.add_argument("--weights", type=Path, help="imported weights to start from (`asap weights import`)")
+    options.add_argument("--batch", type=int, help="samples per micro-batch and process")
+    options.add_argument("--accumulation", type=int, help="micro-batches per step")
+    options.add_argument("--precision", choices=["float32", "bfloat16", "float16"])
+    options.add_argument("--workers", type=int, default=0, help="processes that read cases")
+    options.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
+    return parser.parse_args()
+
+
+def with_options(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line says otherwise."""
+    given = {name: getattr(arguments, name) for name in ("batch", "accumulation", "precision")}
+    return replace(recipe, optimisation=replace(recipe.optimisation, **{k: v for k, v in given.items() if v is not None}))
+
+
+def tokenizer_of(recipe: Recipe, file: Path | None, weights: Path | None) -> WordPiece:
+    """The tokenizer named, the one beside the weights, or that of the test model."""
+    positions = recipe.model.text.max_positions
+    if file is not None:
+        return WordPiece.from_file(file, positions)
+    if weights is not None:
+        stored = read_weights(weights).tokenizer_json
+        if stored is not None:
+            return WordPiece.from_json(stored, positions)
+    if recipe.name == "asap_test":
+        return WordPiece.from_vocabulary(TEST_WORDS, positions)
+    raise InputError("Name the text encoder's tokenizer with --tokenizer, or imported weights with --weights.")
+
+
+def main() -> None:
+    """Parse the arguments and train. Exit code 143 where a signal ended the run early, after its checkpoint."""
+    arguments = parse()
+    if arguments.recipe == "asap_mini":
+        steps = arguments.steps or MiniRecipe.steps
+        train_mini.train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=steps))
+        return
+    try:
+        recipe = with_options(RECIPES[arguments.recipe](), arguments)
+        tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
+        source = GeneratedReports(arguments.cases, recipe, tokenizer)
+        options = RunOptions(arguments.out, arguments.steps, arguments.save_every, arguments.workers, arguments.weights)
+        finished = run(recipe, source, options)
+    except AsapError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(0 if finished else 143)
+
+
+if __name__ == "__main__":
+    main()
