@@ -55,6 +55,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
 
         self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
         self.report_panel = ReportPanel(self.layout)
+        self.case_panel.add_display(self.layout)
         self.layout.addStretch(1)
         self.logic = AsapLogic(slicer.mrmlScene, self.case_panel.is_allowed)
         self.case_panel.start_logic(self.logic)

@@ -76,11 +76,14 @@ class CasePanel:
         layout.addWidget(banner)
         self._build_server(box(_("Server"), layout))
         self._build_case(box(_("Case"), layout))
-        self._build_display(box(_("Display"), layout))
         self.status = qt.QLabel("")
         self.status.setWordWrap(True)
         self.status.setObjectName("AsapStatus")
         layout.addWidget(self.status)
+
+    def add_display(self, layout: Any) -> None:
+        """The display box; it stands below the report, where the hand is."""
+        self._build_display(box(_("Display"), layout))
 
     def start_logic(self, logic: AsapLogic) -> None:
         """Show what the scene brought and listen from now on."""
@@ -124,12 +127,13 @@ class CasePanel:
         elif event.kind == "case":
             self.list_volumes()
             self._show_case()
+            self.status.setText("")
         elif event.kind == "report":
             self._read_parameters()
             self.list_volumes()
         if event.kind == "server":
             self._show_server()
-        if event.message and event.kind in ("server", "progress", "case", "error"):
+        if event.message and event.kind in ("server", "progress", "error"):
             self.status.setText(event.message)
         self._enable()
 
