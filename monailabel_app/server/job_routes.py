@@ -27,7 +27,7 @@ def job_routes(service: Service) -> APIRouter:
         "/studies/{study_id}/jobs",
         status_code=202,
         response_model=JobAnswer,
-        responses={200: {"model": JobDone, "description": "Done within wait_s."}} | refusals(400, 404, 409, 422, 429),
+        responses={200: {"model": JobDone, "description": "Done within wait_s."}, **refusals(400, 404, 409, 422, 429)},
     )
     async def ask(session_id: SessionId, study_id: StudyId, question: JobRequest, request: Request) -> Response:
         """Queue a job. A ground job with wait_s is answered here when it is done in time; who goes away meanwhile cancels it."""
@@ -48,7 +48,7 @@ def job_routes(service: Service) -> APIRouter:
         with service.sessions.using(session_id) as session:
             return service.job(session, job_id).described()
 
-    @router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses={200: NDJSON} | refusals(404, 422, 429))
+    @router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses={200: NDJSON, **refusals(404, 422, 429)})
     async def job_events(session_id: SessionId, job_id: JobId) -> StreamingResponse:
         """The events of a job as they come. A stream that breaks off cancels the job unless it is asked for again at once."""
         session = service.sessions.get(session_id)

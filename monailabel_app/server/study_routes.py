@@ -31,8 +31,10 @@ def study_routes(service: Service) -> APIRouter:
         "/studies",
         status_code=201,
         response_model=StudyAnswer,
-        responses={200: {"model": StudyAnswer, "description": "Declared before: the same study."}}
-        | refusals(400, 404, 409, 422, 507),
+        responses={
+            200: {"model": StudyAnswer, "description": "Declared before: the same study."},
+            **refusals(400, 404, 409, 422, 507),
+        },
     )
     def open_study(session_id: SessionId, request: StudyRequest, response: Response) -> dict[str, Any]:
         """Open a study of the server's archive, or declare an upload. The same declaration again finds the same study."""

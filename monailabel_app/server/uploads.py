@@ -122,7 +122,7 @@ def read_volume(path: Path, spec: UploadSpec) -> Volume:
     raw = np.empty(spec.raw_bytes, dtype=np.uint8)
     with storage_errors(), path.open("rb") as file:
         if spec.encoding == "raw":
-            if file.readinto(memoryview(raw)) != spec.raw_bytes:
+            if file.readinto(raw.data) != spec.raw_bytes:
                 raise _not_as_declared()
         else:
             _inflate_planes(iter(lambda: file.read(BLOCK_BYTES), b""), raw)

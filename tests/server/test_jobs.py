@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_order_told_is_the_order_kept_and_nobody_waits_for_more_than_one_job
     for session in set(sessions):
         own = [j for j in told if j.session_id == session]
         assert own == [j for j in jobs if j.session_id == session]
-        for earlier, later in zip(own, own[1:], strict=False):
+        for earlier, later in pairwise(own):
             between = [j.session_id for j in told[told.index(earlier) + 1 : told.index(later)]]
             assert len(between) == len(set(between))
 
