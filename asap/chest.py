@@ -92,10 +92,9 @@ def _anatomy_reason(hu: NDArray[np.float32], masks: LungMasks, aerated_ml: float
     spacing = spacing_of(masks.affine)
     lungs = masks.left | masks.right
     tissue = masks.body & (hu > AIR_BELOW_HU)
-    if float(tissue.sum()) * float(np.prod(spacing)) / 1000.0 < SMALLEST_BODY_ML:
-        return "This does not look like a chest CT: no body was found in it."
-    if float((tissue & (hu < THIN_BELOW_HU)).sum()) > LARGEST_THIN_SHARE * float(tissue.sum()):
-        return "This does not look like a chest CT: its intensities are not those of tissue (an MR image, or noise?)."
+    reason = _tissue_reason(hu, tissue, float(np.prod(spacing)) / 1000.0)
+    if reason:
+        return reason
     smallest_share = SMALLEST_SHARE_UNDER_A_TRACHEA if _has_airway_and_both_lungs(masks) else SMALLEST_LUNG_SHARE
     if aerated_ml < SMALLEST_LUNGS_ML or share < smallest_share:
         return "This does not look like a chest CT: no aerated lungs were found, or only their lowest edge."
@@ -106,6 +105,14 @@ def _anatomy_reason(hu: NDArray[np.float32], masks: LungMasks, aerated_ml: float
         return "This does not look like a chest CT: the air in it does not look like lung."
     if float((tissue & (hu > BONE_ABOVE_HU)).sum()) < SMALLEST_BONE_SHARE * float(tissue.sum()):
         return "This does not look like a chest CT: no ribs and no spine were found."
+    return None
+
+
+def _tissue_reason(hu: NDArray[np.float32], tissue: NDArray[np.bool_], voxel_ml: float) -> str | None:
+    if float(tissue.sum()) * voxel_ml < SMALLEST_BODY_ML:
+        return "This does not look like a chest CT: no body was found in it."
+    if float((tissue & (hu < THIN_BELOW_HU)).sum()) > LARGEST_THIN_SHARE * float(tissue.sum()):
+        return "This does not look like a chest CT: its intensities are not those of tissue (an MR image, or noise?)."
     return None
 
 
