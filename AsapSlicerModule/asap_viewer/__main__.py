@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import webbrowser
@@ -38,6 +39,7 @@ def run(command: View) -> None:
     report = _report(command.report)
     if command.volume is not None and not command.volume.exists():
         raise InputError("There is no file or folder of that name.")
+    logging.getLogger("wslink").setLevel(logging.CRITICAL)  # its errors repeat what the page asked for, report text included
     sys.argv = sys.argv[:1]  # trame reads the same command line for options of its own
     os.environ.setdefault("OMP_NUM_THREADS", "2")
 

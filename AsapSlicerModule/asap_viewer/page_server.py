@@ -77,7 +77,10 @@ class PageServer:
             return web.HTTPSeeOther(self.address, headers=SECURITY_HEADERS)
         if foreign or not hmac.compare_digest(parts[1].encode(), self._key.encode()):
             return web.Response(status=403, text=REFUSED, headers=SECURITY_HEADERS)
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except ConnectionResetError:  # the tab was closed while something was on its way to it
+            return web.Response(status=400)
         if not response.prepared:
             response.headers.update(SECURITY_HEADERS)
         return response

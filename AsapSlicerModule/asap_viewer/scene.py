@@ -59,6 +59,8 @@ class StudyScene:
                 view = self.app.view_manager.create_view(definition)
             view.render_window().SetMultiSamples(0)  # text and images gain nothing from it, and a CPU pays dearly
         self.app.view_manager.set_current_view_ids([*SLICE_VIEWS, THREE_D_VIEW])
+        # Depth peeling would draw the scene several times over; the one hollow surface here does without.
+        self.three_d_view().renderer().SetUseDepthPeeling(False)
         crosshair = self.mrml.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         crosshair.SetCrosshairMode(slicer.vtkMRMLCrosshairNode.NoCrosshair)
         crosshair.SetCrosshairColor(*CROSSHAIR_COLOUR)
