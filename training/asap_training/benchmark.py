@@ -1,4 +1,5 @@
-"""Benchmarks. For now: sentence grounding, on the judge cases and on generated cases with unseen seeds and wordings.
+"""Benchmarks. For now: sentence grounding, on the judge cases and on generated cases with unseen seeds and wordings, the
+model beside a baseline that has learnt nothing.
 
 asap-train benchmark [--model asap-mini] [--generated DIR] [--judge DIR]
 """
@@ -18,6 +19,7 @@ from asap.phantom.case_files import load_case
 from asap_training.grounding_score import encode_cases, score
 from asap_training.scoring_cases import ScoringCase, generated_case, judge_cases
 from asap_training.side_swap import side_swap_lines
+from asap_training.tasks.classical_baseline import ClassicalBaseline
 from asap_training.tasks.grounding_table import table
 
 SCORING_STREAM = 2
@@ -34,8 +36,12 @@ def generated_cases(folder: Path) -> list[ScoringCase]:
 
 
 def grounding(engine: Engine, name: str, cases: list[ScoringCase]) -> str:
-    """The table of one set of cases."""
-    return f"{name}: {len(cases)} cases\n{table(score(engine, encode_cases(engine, cases)))}"
+    """The tables of one set of cases: the model's, then the baseline's."""
+    baseline = Engine(ClassicalBaseline())
+    tables = [
+        f"{name}: {len(cases)} cases, {e.grounder.name}\n{table(score(e, encode_cases(e, cases)))}" for e in (engine, baseline)
+    ]
+    return "\n\n".join(tables)
 
 
 def main() -> None:

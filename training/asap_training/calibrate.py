@@ -90,7 +90,12 @@ def fit(rows: list[tuple[str, float, bool]]) -> dict[str, object]:
     curve = LogisticRegression(C=1.0, max_iter=2000).fit(x, y)
     slope, *offsets = (float(c) for c in curve.coef_[0])
     by_concept = {name: round(offset, 4) for name, offset in zip(concepts, offsets, strict=True)}
-    return {"slope": round(slope, 4), "offset": round(float(curve.intercept_[0]), 4), "by_concept": by_concept}
+    return {
+        "slope": round(slope, 4),
+        "offset": round(float(curve.intercept_[0]), 4),
+        "by_concept": by_concept,
+        "observations": {name: counts[name] for name in concepts},
+    }
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from asap.phantom.sentences import PhantomSentence
 from asap.text.read import read_sentence
 from asap.volume import apply_affine
 from asap_training.grounding_score import STRICT_MM, distance_mm
+from asap_training.tasks.statistics import bootstrap_by_case
 
 _SIDE = re.compile(r"\b(left|right|LUL|LLL|RUL|RML|RLL)\b", re.IGNORECASE)
 _OTHER = {"left": "right", "right": "left", "lul": "RUL", "lll": "RLL", "rul": "LUL", "rll": "LLL", "rml": "LUL"}
@@ -27,9 +28,9 @@ def side_swapped(text: str) -> str:
 
 def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
     """Two lines: bilateral findings (does the peak change sides?) and one-sided ones (does the confidence fall?)."""
-    followed: list[bool] = []
-    falls: list[float] = []
-    for case in cases:
+    followed: list[tuple[int, bool]] = []
+    falls: list[tuple[int, float]] = []
+    for number, case in enumerate(cases):
         features = engine.encode(case.volume)
         told = [s for s in case.sentences if s.findings and s.side in ("left", "right") and s.region is not None]
         for sentence in told:
@@ -39,15 +40,24 @@ def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
                 continue
             after = _asked(engine, features, side_swapped(sentence.text))
             if other is not None:
-                followed.append(distance_mm(after, _points(case, other)) <= STRICT_MM)
+                followed.append((number, distance_mm(after, _points(case, other)) <= STRICT_MM))
             elif before.confidence is not None and after.confidence is not None and not _on_both_sides(case, sentence):
-                falls.append(before.confidence - after.confidence)
-    drop = np.array(falls) if falls else np.zeros(1)
-    share = float(np.mean(followed)) if followed else 0.0
+                falls.append((number, before.confidence - after.confidence))
+    share, lower = _with_interval([(n, float(f)) for n, f in followed]), _with_interval([(n, float(d > 0)) for n, d in falls])
+    median = float(np.median([drop for _, drop in falls])) if falls else float("nan")
     return [
-        f"side swap, finding on both sides: peak follows in {share:.3f} of {len(followed)} strict before",
-        f"side swap, finding on one side: lower in {np.mean(drop > 0):.3f} of {len(falls)}, median {np.median(drop):.3f}",
+        f"side swap, finding on both sides: peak follows in {share} of {len(followed)} strict before",
+        f"side swap, finding on one side: lower in {lower} of {len(falls)}, median {median:.3f}",
     ]
+
+
+def _with_interval(outcomes: Sequence[tuple[int, float]]) -> str:
+    """Mean and its 95 % interval by case bootstrap."""
+    if not outcomes:
+        return "-"
+    values = np.array([value for _, value in outcomes])
+    low, high = bootstrap_by_case([case for case, _ in outcomes], lambda index: float(values[index].mean()))
+    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _asked(engine: Engine, features: StudyFeatures, text: str) -> Grounding:

@@ -24,9 +24,10 @@ def table(rows: Sequence[Row]) -> str:
     lines = [HEADER, *(line(kind, [row for row in rows if row.kind == kind]) for kind in kinds)]
     lines.append(line("pool (lesions)", [row for row in rows if row.pooled]))
     lines.append(line("organs", [row for row in rows if row.organ]))
-    error = calibration_error(rows)
-    if error is not None:
-        lines.append(f"ECE of the confidence, finding and twin together: {error:.3f}")
+    stated = calibration_error(rows)
+    if stated is not None:
+        error, low, high = stated
+        lines.append(f"ECE of the confidence, finding and twin together: {error:.3f} [{low:.3f}, {high:.3f}]")
     return "\n".join(lines)
 
 
@@ -75,11 +76,16 @@ def _auroc(rows: Sequence[Row]) -> str:
     return f"{roc_auc_score(labels, [*with_finding, *without]):5.2f}"
 
 
-def calibration_error(rows: Sequence[Row]) -> float | None:
-    """ECE of P(stated finding present and peak strict) over equal numbers of scans with and without the finding."""
+def calibration_error(rows: Sequence[Row]) -> tuple[float, float, float] | None:
+    """ECE of P(stated finding present and peak strict) over equal numbers of scans with and without the finding.
+
+    Beside it the 95 % interval by case bootstrap; resampled cases repeat, so its middle lies a little above the ECE.
+    """
     paired = [row for row in rows if row.score is not None and row.twin_score is not None]
     if not paired:
         return None
     stated = np.array([float(row.score or 0.0) for row in paired] + [float(row.twin_score or 0.0) for row in paired])
     correct = np.array([row.strict for row in paired] + [False] * len(paired))
-    return expected_calibration_error(stated, correct)
+    cases = [row.case for row in paired] * 2
+    low, high = bootstrap_by_case(cases, lambda index: expected_calibration_error(stated[index], correct[index]))
+    return expected_calibration_error(stated, correct), low, high
