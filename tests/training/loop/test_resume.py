@@ -1,0 +1,107 @@
+"""A run that was killed, stopped or robbed of a process goes on as if nothing had happened (reliability D1, D3, D6, D8)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap_training.loop.run_checkpoint import trained_weights
+from asap_training.pretrain import RunOptions
+from tests.training.processes import ended, logged_losses, small, started
+
+pytestmark = pytest.mark.slow
+KILLS = 10
+STEPS = 40
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    left, right = trained_weights(a), trained_weights(b)
+    return set(left) == set(right) and all(torch.equal(left[name], right[name]) for name in left)
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_ten_kills_change_no_bit_of_the_result(tmp_path: Path, world: int) -> None:
+    recipe = small(batch=2 // world)
+    undisturbed, killed = (RunOptions(tmp_path / name / "run", steps=STEPS, save_every=1) for name in ("a", "b"))
+    for options in (undisturbed, killed):
+        options.out.parent.mkdir()
+    began = time.monotonic()
+    assert ended(started(recipe, undisturbed, world)) == [0] * world
+    whole_s = time.monotonic() - began
+    rng = np.random.default_rng(world)
+    for _ in range(KILLS):
+        ranks = started(recipe, killed, world)
+        wait_for_progress(killed.out, rng.uniform(0.02, 0.5) * whole_s)
+        for process in ranks:
+            process.kill()
+        ended(ranks)
+    assert ended(started(recipe, killed, world)) == [0] * world
+    assert same_weights(undisturbed.out, killed.out)
+    assert logged_losses(undisturbed.out) == logged_losses(killed.out)
+
+
+def wait_for_progress(out: Path, seconds: float) -> None:
+    """Wait so long, and until the run has logged a step more than it had: kills then fall into steps and saves alike."""
+    before = (out / "log.jsonl").stat().st_mtime_ns if (out / "log.jsonl").exists() else 0
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (out / "log.jsonl").exists() and (out / "log.jsonl").stat().st_mtime_ns > before:
+            break
+        time.sleep(0.005)
+    time.sleep(min(seconds, 0.3))
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_result(tmp_path: Path, world: int) -> None:
+    recipe = small(batch=2 // world)
+    options = RunOptions(tmp_path / "run", steps=100_000, save_every=1_000_000)
+    ranks = started(recipe, options, world)
+    wait_for_progress(options.out, 0.1)
+    began = time.monotonic()
+    os.kill(ranks[-1].pid or 0, signal.SIGTERM)  # to one of them: all agree to stop
+    assert ended(ranks) == [143] * world
+    assert time.monotonic() - began < 30
+    assert len(list(options.out.glob("run-*"))) == 1
+
+
+def test_when_one_process_dies_the_others_end(tmp_path: Path) -> None:
+    recipe = small(batch=1)
+    options = RunOptions(tmp_path / "run", steps=100_000, save_every=1_000_000)
+    ranks = started(recipe, options, world=2)
+    wait_for_progress(options.out, 0.1)
+    ranks[1].kill()
+    began = time.monotonic()
+    codes = ended(ranks)
+    assert time.monotonic() - began < 60
+    assert codes[0] not in (0, None)
+
+
+def test_the_same_command_gives_the_same_losses(tmp_path: Path) -> None:
+    recipe = small()
+    runs = [RunOptions(tmp_path / name / "run", steps=50, save_every=1000) for name in ("a", "b")]
+    for options in runs:
+        options.out.parent.mkdir()
+        assert ended(started(recipe, options)) == [0]
+    first, second = (logged_losses(options.out) for options in runs)
+    assert len(first) == 50
+    assert first == second
+    assert np.mean(first[-10:]) < np.mean(first[:10])
+
+
+def test_numbers_that_are_not_finite_are_stepped_over_and_then_stop_the_run(tmp_path: Path) -> None:
+    recipe = small(batch=1)
+    few, many = (RunOptions(tmp_path / name / "run", steps=20, save_every=5) for name in ("few", "many"))
+    few.out.parent.mkdir()
+    many.out.parent.mkdir()
+    assert ended(started(recipe, few, nan_at=frozenset({3, 4, 11}))) == [0]
+    assert sum(np.isnan(logged_losses(few.out))) == 3
+    assert all(torch.isfinite(value).all() for value in trained_weights(few.out).values())
+    assert ended(started(recipe, many, nan_at=frozenset(range(7, 20)))) == [1]
+    assert "not finite in 10 steps in a row" in (many.out.parent / "said-0.txt").read_text()
+    assert all(torch.isfinite(value).all() for value in trained_weights(many.out).values())

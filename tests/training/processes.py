@@ -1,0 +1,77 @@
+"""Training runs in processes of their own that a test can kill: imports are paid for once, by the fork server."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import sys
+from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from asap.errors import AsapError
+from asap_training.pretrain import RunOptions, run
+from asap_training.recipes import Recipe, asap_test
+from tests.training.synthetic import SyntheticReports
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__])
+
+
+def small(batch: int = 2, accumulation: int = 1) -> Recipe:
+    """`asap_test` with one encoder block and 27 tokens: a few milliseconds a step."""
+    recipe = asap_test()
+    encoder = replace(recipe.model.encoder, depth=1, grid=(3, 3, 3), patch=(4, 4, 4))
+    model = replace(recipe.model, encoder=encoder, text=replace(recipe.model.text, depth=1))
+    settings = replace(recipe.optimisation, batch=batch, accumulation=accumulation)
+    return replace(recipe, model=model, optimisation=settings)
+
+
+def one_rank(recipe: Recipe, options: RunOptions, nan_at: frozenset[int], environment: dict[str, str]) -> None:
+    """Body of one process; the exit code is that of the command."""
+    os.environ |= environment
+    import torch
+
+    torch.set_num_threads(1)
+    with (options.out.parent / f"said-{environment['RANK']}.txt").open("a") as said:
+        sys.stdout = sys.stderr = said
+        try:
+            finished = run(recipe, SyntheticReports(recipe, nan_at=nan_at), options)
+        except AsapError as error:
+            said.write(str(error))
+            sys.exit(error.exit_code)
+    sys.exit(0 if finished else 143)
+
+
+def started(recipe: Recipe, options: RunOptions, world: int = 1, nan_at: frozenset[int] = frozenset()) -> list[ForkServerProcess]:
+    """One running process per rank."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    ranks = []
+    for rank in range(world):
+        arguments = (recipe, options, nan_at, common | {"RANK": str(rank)})
+        ranks.append(CONTEXT.Process(target=one_rank, args=arguments, daemon=True))
+    for process in ranks:
+        process.start()
+    return ranks
+
+
+def ended(ranks: list[ForkServerProcess], timeout_s: float = 60.0) -> list[int | None]:
+    """Exit codes once all have ended; a process that has not is killed and answers None."""
+    for process in ranks:
+        process.join(timeout_s)
+    codes = [process.exitcode for process in ranks]
+    for process in ranks:
+        process.kill()
+        process.join()
+    return codes
+
+
+def logged_losses(out: Path) -> list[float]:
+    """The loss of every step in a run's log."""
+    import json
+
+    return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
