@@ -218,7 +218,11 @@ class WorkBench:
     def poll(self) -> None:
         """Deliver what has arrived. Call it often, on the thread of the scene."""
         self.logic.background.poll()
+        was_lost = self.link.state == "lost"
         self.link.poll()
+        if self.link.state == "lost" and not was_lost:
+            self._retry = self._go_on
+            self._problem("The server has ended or cannot be reached; what it answered stays. Try again to connect anew.")
         self.scene.show_crosshair(self.crosshair and self.map_on and self.current is not None)
 
     def close(self) -> None:
