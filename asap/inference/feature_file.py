@@ -19,7 +19,7 @@ from asap.lungs import LungMasks
 from asap.preprocess import GridMap
 
 FORMAT = "asap features 1"
-UNSEALED = "0" * 64
+UNSEALED = "seal:" + "0" * 64
 MASKS = ("left", "right", "airway", "body")
 MAX_JSON_BYTES = 2**20
 
@@ -32,6 +32,7 @@ def features_to_bytes(features: StudyFeatures, settings: str) -> bytes:
     """The file of a case; the same case gives the same bytes."""
     lungs = features.lungs
     record = {
+        "seal": UNSEALED,
         "format": FORMAT,
         "settings": settings,
         "identity": features.identity,
@@ -49,9 +50,10 @@ def features_to_bytes(features: StudyFeatures, settings: str) -> bytes:
     for number, window in enumerate(features.windows):
         tensors[f"cells_{number}"] = window.cells_NC.contiguous()
         tensors[f"inside_{number}"] = _bits(window.grid.inside)
-    data = bytes(save(tensors, {"record": json.dumps(record), "sha256": UNSEALED}))
+    # One entry only: safetensors writes several in an order that changes.
+    data = bytes(save(tensors, {"record": json.dumps(record)}))
     # The digest takes the place of as many zeros, so that it covers the header and the tensors alike.
-    return data.replace(UNSEALED.encode(), hashlib.sha256(data).hexdigest().encode(), 1)
+    return data.replace(UNSEALED.encode(), _seal(data).encode(), 1)
 
 
 def features_from_bytes(data: bytes, settings: str) -> StudyFeatures:
@@ -69,13 +71,15 @@ def _checked_record(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     if not 0 < length <= MAX_JSON_BYTES or len(data) > limits.MAX_FEATURE_FILE_BYTES:
         raise DamagedFeaturesError
-    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-    stated = metadata["sha256"]
-    unsealed = data.replace(stated.encode(), UNSEALED.encode(), 1)
-    if len(stated) != len(UNSEALED) or hashlib.sha256(unsealed).hexdigest() != stated:
+    record: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["record"])
+    seal = record["seal"]
+    if len(seal) != len(UNSEALED) or _seal(data.replace(seal.encode(), UNSEALED.encode(), 1)) != seal:
         raise DamagedFeaturesError
-    record: dict[str, Any] = json.loads(metadata["record"])
     return record
+
+
+def _seal(unsealed: bytes) -> str:
+    return f"seal:{hashlib.sha256(unsealed).hexdigest()}"
 
 
 def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatures:

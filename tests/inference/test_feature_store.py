@@ -86,7 +86,7 @@ def test_a_reopened_case_is_not_encoded_again(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_same_case_gives_the_same_file(tmp_path: Path) -> None:
-    assert features_to_bytes(encoded(), SETTINGS) == features_to_bytes(encoded(), SETTINGS)
+    assert len({features_to_bytes(encoded(), SETTINGS) for _ in range(8)}) == 1
 
 
 def test_nothing_is_readable_by_others_and_names_tell_nothing(store: FeatureStore, tmp_path: Path) -> None:
