@@ -19,7 +19,7 @@ MAY_UNPICKLE = {Path("asap/models/import_checkpoint.py"), Path("asap/models/chec
 
 
 def shipped() -> list[Path]:
-    return sorted(path for folder in ("asap", "training") for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for folder in ("asap", "monailabel_app", "training") for path in (ROOT / folder).rglob("*.py"))
 
 
 def calls(tree: ast.AST) -> Iterator[str]:

@@ -68,9 +68,23 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
         with self._exclusive():
             super()._reconcile_datastore()
 
+    def json(self) -> dict[str, Any]:
+        """The whole index, newest state."""
+        with self._exclusive():
+            index: dict[str, Any] = super().json()
+            return index
+
+    def close(self) -> None:
+        """Stop watching the folder: what happens to it from now on is no longer noted."""
+        observer = getattr(self, "_observer", None)
+        if observer is not None:
+            observer.stop()
+            observer.join()
+
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """What is noted of an image, without its place on this machine."""
-        info: dict[str, Any] = super().get_image_info(image_id)
+        with self._exclusive():
+            info: dict[str, Any] = super().get_image_info(image_id)
         return {key: value for key, value in info.items() if key != "path"}
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:

@@ -87,5 +87,6 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
                 yield
         finally:
             service.close()
+            app_instance().datastore().close()
 
     app.router.lifespan_context = lifespan

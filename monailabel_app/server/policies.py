@@ -96,7 +96,14 @@ ASAP_HEALTH = Rule("open")
 ASAP_PART = Rule("token", limits.MAX_PART_BYTES)
 ASAP_OTHER = Rule("token", ASAP_JSON_BYTES)
 _PART = re.compile(r"/asap/v1/studies/[^/]+/parts/[^/]+")
-_PATTERNS = [(method, name, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(name)))) for method, name in STOCK_ROUTES]
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """A route's name as an expression: {path} takes the rest, any other field one part."""
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(name).replace(r"\{path\}", ".+")))
+
+
+_PATTERNS = [(method, name, _pattern(name)) for method, name in STOCK_ROUTES]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""A real archive (Orthanc) as the datastore: series are listed, fetched, read in the sandbox and grounded by their UID."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asap.io.read import read_volume
+from asap.volume import Volume, to_int16
+from tests.io.synthetic import write_dicom
+from tests.server.http_requests import ask, ask_form
+from tests.server.live import live_server
+
+pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
+pytestmark = pytest.mark.slow
+
+PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+SERIES = "1.2.826.0.1.3680043.10.2"
+SENTENCE = "The heart is normal in size."
+
+
+@pytest.fixture
+def archive(tmp_path: Path, phantom: tuple[Path, Volume]) -> Iterator[str]:
+    """Address of an archive that holds the generated chest CT as a DICOM series."""
+    program = shutil.which("Orthanc")
+    if program is None or not PLUGIN.exists():
+        pytest.skip("needs Orthanc: apt-get install orthanc orthanc-dicomweb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    settings = {
+        "StorageDirectory": str(folder), "IndexDirectory": str(folder), "HttpPort": port, "DicomServerEnabled": False,
+        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "Plugins": [str(PLUGIN)],
+    }  # fmt: skip
+    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
+    volume = phantom[1]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with subprocess.Popen(
+        [program, str(tmp_path / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            end = time.monotonic() + 60
+            while True:
+                try:
+                    opener.open(f"http://127.0.0.1:{port}/system", timeout=5).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < end
+                    time.sleep(0.1)
+            for path in write_dicom(tmp_path / "dicom", to_int16(volume.hu), volume.affine):
+                opener.open(urllib.request.Request(f"http://127.0.0.1:{port}/instances", path.read_bytes()), timeout=20).close()
+            yield f"http://127.0.0.1:{port}/dicom-web"
+        finally:
+            server.terminate()
+
+
+def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: str, phantom: tuple[Path, Volume]) -> None:
+    with live_server(tmp_path / "server", studies=archive) as server:
+        assert ask(server, "GET", "/info/").json()["datastore"]["total"] == 1
+        params = {"params": json.dumps({"sentence": SENTENCE})}
+        by_uid = ask_form(server, "POST", f"/infer/asap-mini?image={SERIES}&output=json", params)
+        assert by_uid.status == 200
+        upload = {"file": ("a.nii.gz", phantom[0].read_bytes())}
+        by_file = ask_form(server, "POST", "/infer/asap-mini?output=json", params, upload)
+        peaks = [answer.json()["sentences"][0]["peak_ras_mm"] for answer in (by_uid, by_file)]
+        assert peaks[0] == pytest.approx(peaks[1], abs=0.1)
+        image = ask(server, "GET", f"/datastore/image?image={SERIES}")
+        (tmp_path / "back.nii.gz").write_bytes(image.body)
+        assert np.array_equal(
+            to_int16(read_volume(tmp_path / "back.nii.gz").reoriented_to_ras().hu), to_int16(phantom[1].reoriented_to_ras().hu)
+        )
+        for foreign in ("../../etc", "1.2.3", f"../{SERIES}", f"{SERIES}/../x"):
+            assert ask_form(server, "POST", f"/infer/asap-mini?image={foreign}", params).status == 404
+        assert "Doe" not in ask(server, "GET", "/datastore/?output=all").body.decode() + server.log.read_text()
+        assert server.stop() == 0
+        assert list(server.temp.iterdir()) == []
+
+
+def test_an_archive_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
+    with live_server(tmp_path, studies="http://127.0.0.1:9/dicom-web") as server:
+        answer = ask_form(server, "POST", "/infer/asap-mini?image=1.2.3", {"params": json.dumps({"sentence": SENTENCE})})
+        assert 400 <= answer.status < 500
+        assert "archive" in answer.json()["error"]["message"]

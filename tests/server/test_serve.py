@@ -1,0 +1,155 @@
+"""The life of a server: how it starts, refuses to start, stops, dies and comes back, and two of them on one folder."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from asap.volume import Volume
+from tests.server.http_requests import ask, ask_form
+from tests.server.live import live_server
+
+pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
+pytestmark = pytest.mark.slow
+
+
+def refused(*arguments: str, command: tuple[str, ...] = ("-m", "monailabel_app.serve")) -> str:
+    """What a server says that does not start."""
+    done = subprocess.run(
+        [sys.executable, *command, *arguments], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_what_a_server_refuses_before_it_starts(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    assert "--token-file" in refused("--host", "0.0.0.0")
+    assert "--behind-proxy" in refused("--host", "0.0.0.0", "--token-file", str(token))
+    token.write_text("t" * 40)
+    token.chmod(0o644)
+    assert "chmod 600" in refused("--token-file", str(token))
+    assert "folder" in refused("--studies", str(tmp_path / "nowhere"))
+    assert "no model" in refused("--token-file", str(tmp_path / "new"), "--port", "0", "--models", "asap-nothing")
+
+
+def test_a_port_in_use_is_told_at_once(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = refused("--port", str(taken.getsockname()[1]), "--token-file", str(tmp_path / "token"))
+    assert "--port 0" in said
+
+
+def test_the_command_line_becomes_the_server(tmp_path: Path) -> None:
+    assert "--token-file" in refused("serve", "--host", "0.0.0.0", command=("-m", "asap.cli"))
+
+
+def test_a_server_stops_quickly_and_leaves_nothing(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
+    with live_server(tmp_path) as server:
+        private = [path for path in server.temp.iterdir() if path.name.startswith("asap-server-")]
+        assert [path.stat().st_mode & 0o777 for path in private] == [0o700]
+        made = ask_form(server, "PUT", "/session/", files={"files": ("a.nii.gz", phantom[0].read_bytes())})
+        assert made.status == 200
+        assert [path for path in server.temp.rglob("*.nii.gz")]
+        assert server.token not in server.log.read_text()
+        assert server.token not in Path(f"/proc/{server.pid}/cmdline").read_text()
+        start = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - start < 5
+        assert list(server.temp.iterdir()) == []
+
+
+def test_a_killed_server_leaves_nothing_to_the_next(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
+    with live_server(tmp_path) as first:
+        session = ask_form(first, "PUT", "/session/", files={"files": ("a.nii.gz", phantom[0].read_bytes())}).json()["session_id"]
+        first.stop(signal.SIGKILL)
+        left = list(first.temp.iterdir())
+        assert left
+    with live_server(tmp_path) as second:
+        assert not [path for path in left if path.exists()]
+        assert ask(second, "GET", f"/session/{session}").status == 404
+        assert (second.token, second.admin_token) == (first.token, first.admin_token)
+
+
+def test_two_servers_on_one_folder_lose_nothing(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    for name in ("one", "two"):
+        os.link(phantom[0], studies / f"{name}.nii.gz")
+    with (
+        live_server(tmp_path / "a", studies=studies) as a,
+        live_server(tmp_path / "b", studies=studies) as b,
+        concurrent.futures.ThreadPoolExecutor(4) as pool,
+    ):
+
+        def note(number: int) -> int:
+            server, image = ((a, "one"), (b, "one"), (a, "two"), (b, "two"))[number % 4]
+            body = f"info={json.dumps({f'key{number}': number})}".encode()
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            return ask(server, "PUT", f"/datastore/image/info?image={image}", body, headers=form).status
+
+        assert set(pool.map(note, range(80))) == {200}
+        for server in (a, b):
+            objects = ask(server, "GET", "/datastore/?output=all").json()["objects"]
+            noted = {key for image in ("one", "two") for key in objects[image]["image"]["info"] if key.startswith("key")}
+            assert noted == {f"key{number}" for number in range(80)}
+
+
+def test_the_stock_launcher_starts_the_app_without_our_guards(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
+    """`monailabel start_server --app monailabel_app`: on loopback it works and says what is missing, elsewhere it refuses."""
+    app = tmp_path / "monailabel_app"
+    app.mkdir()
+    package = Path(__file__).parents[2] / "monailabel_app"
+    (app / "main.py").write_bytes((package / "main.py").read_bytes())
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    os.link(phantom[0], studies / "phantom.nii.gz")
+    start = [
+        sys.executable,
+        "-m",
+        "monailabel.main",
+        "start_server",
+        "--app",
+        str(app),
+        "--studies",
+        str(studies),
+        "--port",
+        "18931",
+    ]
+    open_to_all = subprocess.run([*start, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=200, check=False)
+    assert open_to_all.returncode != 0
+    assert "asap serve" in open_to_all.stderr + open_to_all.stdout
+    log = tmp_path / "log"
+    with log.open("wb") as out, subprocess.Popen([*start, "--host", "127.0.0.1"], stdout=out, stderr=out) as server:
+        try:
+            from monailabel.client import MONAILabelClient
+
+            client = MONAILabelClient("http://127.0.0.1:18931", tmpdir=str(tmp_path))
+            end = time.monotonic() + 200
+            while time.monotonic() < end and server.poll() is None:
+                try:
+                    client.info()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            _, document = client.infer("asap-mini", "phantom", {"sentence": "The heart is normal."})
+            assert document["sentences"][0]["peak_ras_mm"]
+            assert "guards are absent" in log.read_text()
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
