@@ -44,17 +44,19 @@ class HeatMap:
         return float(value)
 
     def subdivided(self, parts: int) -> HeatMap:
-        """The same linear interpolation on cells `parts` times smaller, within the box of the cell centres."""
+        """The same linear interpolation on cells `parts` times smaller that fill the same space; beyond the outermost centres
+        the heat stays as it is there, as Slicer draws it. An odd number of parts keeps every cell's centre."""
         heat = self.heat_abc
         for axis, size in enumerate(heat.shape):
             heat = np.moveaxis(np.tensordot(_between(size, parts), heat, axes=(1, axis)), 0, axis)
-        steps = np.diag([*(1 / parts if size > 1 else 1.0 for size in self.heat_abc.shape), 1.0])
+        steps = np.diag([1 / parts, 1 / parts, 1 / parts, 1.0])
+        steps[:3, 3] = 0.5 / parts - 0.5
         return HeatMap(np.asarray(heat, dtype=np.float32), self.affine_ras_mm @ steps, self.peak, self.threshold)
 
 
 def _between(size: int, parts: int) -> NDArray[np.float32]:
-    """Linear weights [out, in] of positions 0, 1/parts, ... size - 1."""
-    where = np.arange((size - 1) * parts + 1) / parts
+    """Linear weights [out, in] of the centres of `parts` smaller cells a cell."""
+    where = np.clip((np.arange(size * parts) + 0.5) / parts - 0.5, 0, size - 1)
     return np.maximum(0.0, 1.0 - np.abs(where[:, None] - np.arange(size)[None, :])).astype(np.float32)
 
 

@@ -277,8 +277,7 @@ class AsapLogic:
 
     def island(self, index: int, cursor_world_mm: Point | None = None) -> segments.Island | None:
         """The region a segment of this sentence would have at the threshold now: around the cursor, or the peak."""
-        heat = self.view.map_of(self.review, index) if self.review is not None else None
-        if heat is None:
+        if self.review is None or (heat := self.view.map_of(self.review, index)) is None:
             return None
         cursor = None if cursor_world_mm is None else from_world(self.volume, cursor_world_mm)
         return segments.island(heat, self.view.share(heat), cursor)
@@ -286,13 +285,15 @@ class AsapLogic:
     def make_segment(self, index: int, cursor_world_mm: Point | None = None) -> tuple[Any, str] | None:
         """Turn that region into a segment with a name, a colour and DICOM codes. None when it is cold there."""
         found = self.island(index, cursor_world_mm)
-        if found is None or self.review is None or self.volume is None:
+        heat = self.view.map_of(self.review, index) if self.review is not None else None
+        if found is None or heat is None or self.review is None or self.volume is None:
             return None
-        heat = self.view.map_of(self.review, index)
-        if heat is None:
+        try:
+            image = case_source(self.volume).image
+            mask, affine = segments.segment_mask(heat, self.view.share(heat), found, image.affine_ras_mm, image.shape)
+        except ValueError as error:
+            self._failed(error)
             return None
-        image = case_source(self.volume).image
-        mask, affine = segments.segment_mask(heat, self.view.share(heat), found, image.affine_ras_mm, image.shape)
         sentence = self.review.sentences[index]
         entry = segments.terminology_entry(sentence.text, sentence.answer.laterality)
         return segments.add_segment(

@@ -62,7 +62,7 @@ class Island:
 def island(heat: HeatMap, share: float, cursor_ras_mm: Point | None = None) -> Island | None:
     """The connected cells at or above `share` of the peak that hold the cursor (the peak without one); None when it is cold."""
     cell_mm = float(np.linalg.norm(heat.affine_ras_mm[:3, :3], axis=0).max())
-    smooth = heat.subdivided(max(1, round(cell_mm / STEP_MM)))
+    smooth = heat.subdivided(round(cell_mm / STEP_MM) | 1)
     mask = smooth.heat_abc >= share * heat.peak
     if cursor_ras_mm is None:
         seed = tuple(int(n) for n in np.unravel_index(int(smooth.heat_abc.argmax()), mask.shape))
