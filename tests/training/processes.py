@@ -44,12 +44,16 @@ def one_rank(recipe: Recipe, options: RunOptions, nan_at: frozenset[int], enviro
     sys.exit(0 if finished else 143)
 
 
-def started(recipe: Recipe, options: RunOptions, world: int = 1, nan_at: frozenset[int] = frozenset()) -> list[ForkServerProcess]:
-    """One running process per rank."""
+def free_port() -> int:
+    """A port nobody listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        return int(free.getsockname()[1])
+
+
+def started(recipe: Recipe, options: RunOptions, world: int = 1, nan_at: frozenset[int] = frozenset()) -> list[ForkServerProcess]:
+    """One running process per rank."""
+    common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = []
     for rank in range(world):
         arguments = (recipe, options, nan_at, common | {"RANK": str(rank)})

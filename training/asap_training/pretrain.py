@@ -38,6 +38,8 @@ from asap_training.pretraining_model import PretrainingModel
 from asap_training.published_names import load_imported
 from asap_training.recipes import RECIPES, Recipe
 
+RECIPE_NAME = "recipe.json"
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -56,9 +58,11 @@ class RunOptions:
 def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
     """Train, or go on training, until the end (True) or until a signal asks to stop (False). Returns on every rank."""
     with joined() as ranks, stop_on_signals() as stop:
+        check_folder(options.out, recipe)
+        wait_for_all()
         if ranks.first:
             options.out.mkdir(parents=True, exist_ok=True)
-            write_bytes(options.out / "recipe.json", json.dumps(asdict(recipe), indent=2).encode(), "recipe")
+            write_bytes(options.out / RECIPE_NAME, written(recipe), "recipe")
             clear_partial(options.out)
         wait_for_all()
 
@@ -102,6 +106,18 @@ def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
                     log.say(f"Stopped after step {position.step}; the same command goes on from there.")
                     return False
         return True
+
+
+def written(recipe: Recipe) -> bytes:
+    """The recipe as a run keeps it."""
+    return json.dumps(asdict(recipe), indent=2).encode()
+
+
+def check_folder(out: Path, recipe: Recipe) -> None:
+    """InputError where the folder holds a run of another recipe, which must not be gone on with."""
+    path = out / RECIPE_NAME
+    if path.exists() and path.read_bytes() != written(recipe):
+        raise InputError("This folder holds a run of another recipe, or of the same with other options; choose another --out.")
 
 
 def samples_per_step(recipe: Recipe, ranks: Ranks) -> int:
