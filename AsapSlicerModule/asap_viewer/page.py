@@ -42,7 +42,7 @@ class Page:
         for module in (
             vue3,
             remote_area,
-            {"serve": {"page": str(HERE)}, "styles": ["page/style.css"], "scripts": ["page/keys.js"]},
+            {"serve": {"page": str(HERE)}, "styles": ["page/style.css"], "scripts": ["page/page.js"]},
         ):
             trame_server.enable_module(module)
         state = trame_server.state

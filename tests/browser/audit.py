@@ -14,7 +14,7 @@ AXE = "axe-core@4.14.1"  # MPL-2.0; fetched for the test, not kept
 FETCH_S = 60
 OWN_CHECKS = """() => {
   const found = [];
-  const name = (e) => (e.getAttribute("aria-label") || e.labels?.[0]?.innerText || e.innerText || e.title || "").trim();
+  const name = (e) => (e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.title || "").trim();
   for (const e of document.querySelectorAll("button, input, textarea, summary")) {
     if (!name(e)) found.push("no name: " + e.outerHTML.slice(0, 80));
   }

@@ -15,6 +15,9 @@
   // The picked sentence is brought into sight, and keeps the focus where the focus was in the report.
   let seen = null;
   setInterval(() => {
+    for (const image of document.querySelectorAll("[data-view] img:not([alt])")) {
+      image.alt = image.closest("[data-view]").getAttribute("aria-label");
+    }
     const picked = window.trame?.state?.get("picked");
     const row = picked === null || picked === undefined ? null : document.getElementById(`sentence-${picked}`);
     if (picked === seen || !row) return;
