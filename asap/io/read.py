@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from asap.errors import InputError
 from asap.io.sandbox import parse_in_child
+from asap.pause import Pause, no_pause
 from asap.volume import Affine, Volume
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, pause: Pause = no_pause) -> Volume:
     """Read a NIfTI or NRRD file, or a folder with one CT DICOM series, as a Volume in HU.
 
     The format is told from the content. Raises InputError with one sentence for anything that cannot be used, LimitError when
     it is too large; warns with GeometryWarning where left and right rest on an assumption. Safe for files of others: parsing
     runs in a child process with limits on memory, time and file size.
+    pause: called while the child reads; what it raises ends it.
     """
-    volume = parse_in_child(Path(path))
+    volume = parse_in_child(Path(path), pause)
     if min(volume.shape) < 2:
         raise InputError("A single slice is not a volume; choose a whole series.")
     return volume

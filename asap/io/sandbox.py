@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import select
 import subprocess
 import sys
 import threading
@@ -26,12 +27,14 @@ from asap import limits
 from asap.errors import GeometryWarning, InputError, LimitError
 from asap.io import protocol
 from asap.io.voxels import HuArray
+from asap.pause import Pause, no_pause
 from asap.volume import Volume
 
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "LC_ALL")
 READER_MODULE = "asap.io.worker"
 _PIPE_BYTES = 2**20
 _MAX_PATH_BYTES = 4096
+_PAUSE_EVERY_S = 0.1
 _ENDED = "Reading the file took too much time or memory or crashed the reader; it is damaged or hostile."
 _NO_MEMORY = f"Reading the file needs more than {limits.READER_MEMORY_BYTES // 2**30} GiB of memory; crop or resample it first."
 
@@ -50,8 +53,11 @@ class Sandbox:
         """Process id of the child now kept, if any."""
         return None if self._child is None else self._child.pid
 
-    def parse(self, path: Path) -> Volume:
-        """Have the child read `path`. Raises InputError (LimitError) whatever happens to the child."""
+    def parse(self, path: Path, pause: Pause = no_pause) -> Volume:
+        """Have the child read `path`. Raises InputError (LimitError) whatever happens to the child.
+
+        pause: called while the child works, ten times a second; what it raises ends the child.
+        """
         raw = os.fsencode(path.absolute())
         if len(raw) > _MAX_PATH_BYTES:
             raise InputError("The path is too long.")
@@ -61,7 +67,7 @@ class Sandbox:
         try:
             child = self._started_on(protocol.JOB.pack(number, cpu_s, len(raw)) + raw)
             with _killed_after(child, cpu_s * limits.READER_WALL_PER_CPU):
-                answer = _receive_answer(child, number)
+                answer = _receive_answer(child, number, pause)
             usable = answer.status != protocol.Status.FAULT
         except MemoryError as error:
             raise LimitError(_NO_MEMORY) from error
@@ -167,35 +173,39 @@ def _start_child(module: str) -> subprocess.Popen[bytes]:
     return child
 
 
-def _receive_answer(child: subprocess.Popen[bytes], number: bytes) -> _Answer:
+def _receive_answer(child: subprocess.Popen[bytes], number: bytes, pause: Pause) -> _Answer:
     """Receive and check one answer. Raises EOFError, OSError, ValueError (also LimitError) when it is not what was asked for."""
     if child.stdout is None:
         raise EOFError
-    echoed, state, code, i, j, k, *rest = protocol.HEAD.unpack(_received(child.stdout, protocol.HEAD.size))
+    echoed, state, code, i, j, k, *rest = protocol.HEAD.unpack(_received(child.stdout, protocol.HEAD.size, pause))
     affine, text_bytes, voxel_bytes = rest[:16], rest[16], rest[17]
     status = protocol.Status(state)
     if echoed != number or text_bytes > protocol.MAX_SENTENCE_BYTES or code >= len(protocol.DTYPES):
         raise ValueError
-    sentence = _received(child.stdout, text_bytes).decode("utf-8", errors="replace")
+    sentence = _received(child.stdout, text_bytes, pause).decode("utf-8", errors="replace")
     if status != protocol.Status.OK:
         return _Answer(status, sentence, None)
     dtype = protocol.DTYPES[code]
     if limits.check_shape((i, j, k), dtype.itemsize) != voxel_bytes:
         raise ValueError
     hu: HuArray = np.empty(i * j * k, np.int16) if dtype == np.int16 else np.empty(i * j * k, np.float32)
-    _receive_into(child.stdout, hu.view(np.uint8).data)
+    _receive_into(child.stdout, hu.view(np.uint8).data, pause)
     return _Answer(status, sentence, Volume(hu.reshape((i, j, k), order="F"), np.array(affine).reshape(4, 4)))
 
 
-def _received(pipe: IO[bytes], count: int) -> bytes:
+def _received(pipe: IO[bytes], count: int, pause: Pause) -> bytes:
     out = bytearray(count)
-    _receive_into(pipe, memoryview(out))
+    _receive_into(pipe, memoryview(out), pause)
     return bytes(out)
 
 
-def _receive_into(pipe: IO[bytes], target: memoryview) -> None:
+def _receive_into(pipe: IO[bytes], target: memoryview, pause: Pause) -> None:
     done = 0
     while done < len(target):
+        if pause is not no_pause:  # Windows, where nobody pauses, cannot wait for pipes
+            while not select.select([pipe], [], [], _PAUSE_EVERY_S)[0]:
+                pause()
+            pause()
         got = pipe.readinto(target[done:])  # type: ignore[attr-defined]
         if not got:
             raise EOFError
@@ -206,10 +216,14 @@ _shared = Sandbox()
 _lock = threading.Lock()
 
 
-def parse_in_child(path: Path) -> Volume:
-    """Read `path` in this process's reader child, one job at a time. Raises InputError."""
-    with _lock:
-        return _shared.parse(path)
+def parse_in_child(path: Path, pause: Pause = no_pause) -> Volume:
+    """Read `path` in this process's reader child, one job at a time. Raises InputError, and what `pause` raises meanwhile."""
+    while not _lock.acquire(timeout=-1 if pause is no_pause else _PAUSE_EVERY_S):
+        pause()
+    try:
+        return _shared.parse(path, pause)
+    finally:
+        _lock.release()
 
 
 def _after_fork() -> None:

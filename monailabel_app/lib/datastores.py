@@ -16,6 +16,7 @@ from requests import RequestException
 from asap.errors import InputError
 from asap.io.nifti import write_nifti
 from asap.io.read import read_volume
+from asap.pause import Pause
 from asap.volume import Volume, to_int16
 from monailabel_app.lib.shared_index import SharedIndex
 
@@ -161,6 +162,6 @@ class DatastoreStudies:
         """Whether exactly this id is held."""
         return datastore_id in self._datastore.list_images()
 
-    def volume(self, datastore_id: str) -> Volume:
+    def volume(self, datastore_id: str, pause: Pause) -> Volume:
         """Read one study in the sandboxed child. Raises AsapError."""
-        return read_volume(self._datastore.image_path(datastore_id))
+        return read_volume(self._datastore.image_path(datastore_id), pause)

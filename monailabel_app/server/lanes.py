@@ -104,8 +104,12 @@ class Lanes:
         with self._changed:
             if self._text.busy:
                 self._changed.wait_for(lambda: not self._text.busy or self._closing, timeout=self._yield_s)
-            if job.cancel.is_set() or self._closing:
-                raise Cancelled("The job was cancelled.")
+        self.check(job)
+
+    def check(self, job: Job) -> None:
+        """Called by long work that stands in nobody's way: raises Cancelled when the job was, or the server ends."""
+        if job.cancel.is_set() or self._closing:
+            raise Cancelled("The job was cancelled.")
 
     def waiting(self) -> int:
         """Jobs in the queue."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from asap import limits
 
@@ -51,9 +52,19 @@ class UploadDeclaration(Exact):
     part_bytes: int = Field(ge=1, le=2**62)
 
 
+def exactly_one(first: str, second: str) -> ConfigDict:
+    """The rule of the validator, for those who read the document: one of both is given, the other is absent or null."""
+
+    def given(name: str, other: str) -> JsonDict:
+        return {"required": [name], "properties": {name: {"not": {"type": "null"}}, other: {"type": "null"}}}
+
+    return ConfigDict(json_schema_extra={"oneOf": [given(first, second), given(second, first)]})
+
+
 class StudyRequest(Exact):
     """Exactly one of an id of the server's own archive, or the declaration of an upload."""
 
+    model_config = exactly_one("datastore_id", "upload")
     datastore_id: str | None = Field(default=None, min_length=1, max_length=limits.MAX_DATASTORE_ID_CHARS)
     upload: UploadDeclaration | None = None
 
@@ -117,6 +128,7 @@ class EncodeRequest(Exact):
 class GroundRequest(Exact):
     """Where sentences are true. Exactly one of sentences and report. wait_s: answer in this request when done in time."""
 
+    model_config = exactly_one("sentences", "report")
     task: Literal["ground"]
     model: str | None = Field(default=None, min_length=1, max_length=limits.MAX_MODEL_NAME_CHARS)
     fine: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asap import limits
+from asap.pause import Pause
 from asap.volume import Volume
 
 
@@ -50,6 +51,6 @@ class StudySource(Protocol):
         """Whether exactly this id is held; quick, reads no voxels."""
         ...
 
-    def volume(self, datastore_id: str) -> Volume:
-        """Read one study. Raises AsapError with a sentence for the user."""
+    def volume(self, datastore_id: str, pause: Pause) -> Volume:
+        """Read one study. Raises AsapError with a sentence for the user. pause: called meanwhile; what it raises ends it."""
         ...

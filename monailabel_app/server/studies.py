@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any, Literal
 
+from asap.pause import Pause, no_pause
 from asap.volume import Volume, spacing_of
 from monailabel_app.server.service_config import StudySource
 from monailabel_app.server.service_errors import conflict, not_found, unprocessable
@@ -48,9 +49,9 @@ class Upload:
                 self._verified = True
             return sorted(self._missing)
 
-    def volume(self) -> Volume:
+    def volume(self, pause: Pause = no_pause) -> Volume:
         """The voxels, read back from the disk."""
-        return read_volume(self._path, self.spec)
+        return read_volume(self._path, self.spec, pause)
 
     def release(self) -> None:
         """Remove the file."""
@@ -89,15 +90,15 @@ class Study:
             raise conflict("This study is one the server holds itself; it takes no parts.")
         return self._source
 
-    def volume(self) -> Volume:
-        """Read the voxels. Raises AsapError; 409 while parts are missing."""
+    def volume(self, pause: Pause = no_pause) -> Volume:
+        """Read the voxels. Raises AsapError; 409 while parts are missing. pause: called meanwhile; what it raises ends it."""
         if self.state != "ready":
             raise conflict("The case is not complete; send the missing parts first.")
         if isinstance(self._source, Upload):
-            return self._source.volume()
+            return self._source.volume(pause)
         if self._archive is None:
             raise not_found("study")
-        volume = self._archive.volume(self._source)
+        volume = self._archive.volume(self._source, pause)
         self._geometry = (list(volume.shape), [round(mm, 6) for mm in volume.spacing_mm])
         return volume
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from asap import limits
 from asap.errors import InputError, LimitError
+from asap.pause import Pause, no_pause
 from asap.volume import Affine, Volume, checked_affine
 from monailabel_app.server.service_errors import insufficient_storage, not_found, unprocessable
 
@@ -117,21 +118,24 @@ def digest(path: Path) -> str:
     return sha256.hexdigest()
 
 
-def read_volume(path: Path, spec: UploadSpec) -> Volume:
-    """The volume of a verified upload. Memory: the voxels and one block. InputError when the content is not what was declared."""
+def read_volume(path: Path, spec: UploadSpec, pause: Pause = no_pause) -> Volume:
+    """The volume of a verified upload. Memory: the voxels and one block. InputError when the content is not what was declared.
+
+    pause: called after each block; what it raises ends the reading.
+    """
     raw = np.empty(spec.raw_bytes, dtype=np.uint8)
     with storage_errors(), path.open("rb") as file:
         if spec.encoding == "raw":
             if file.readinto(raw.data) != spec.raw_bytes:
                 raise _not_as_declared()
         else:
-            _inflate_planes(iter(lambda: file.read(BLOCK_BYTES), b""), raw)
+            _inflate_planes(iter(lambda: file.read(BLOCK_BYTES), b""), raw, pause)
     i, j, k = spec.shape
     hu: NDArray[np.int16] = raw.view("<i2").astype(np.int16, copy=False).reshape(k, j, i).transpose(2, 1, 0)
     return Volume(hu, spec.affine)
 
 
-def _inflate_planes(blocks: Iterator[bytes], raw: NDArray[np.uint8]) -> None:
+def _inflate_planes(blocks: Iterator[bytes], raw: NDArray[np.uint8], pause: Pause) -> None:
     """Inflate into the low, then the high bytes; stops at the declared size + 1 whatever the stream would still yield."""
     voxels = len(raw) // 2
     planes = (raw[0::2], raw[1::2])
@@ -145,6 +149,7 @@ def _inflate_planes(blocks: Iterator[bytes], raw: NDArray[np.uint8]) -> None:
                 if filled + len(out) > len(raw):
                     raise _not_as_declared()
                 filled = _place(planes, voxels, filled, out)
+                pause()
             if inflater.eof:
                 break
     except zlib.error as error:

@@ -88,7 +88,7 @@ class Worker:
             return known
         job.progress("reading the volume", 0.0)
         try:
-            volume = study.volume()
+            volume = study.volume(lambda: self.lanes.check(job))
         except InputError as error:
             raise unprocessable(str(error), "bad_volume") from error
         self.lanes.give_way(job)

@@ -90,7 +90,8 @@ class Archive:
     def contains(self, datastore_id: str) -> bool:
         return datastore_id in self._studies
 
-    def volume(self, datastore_id: str) -> Volume:
+    def volume(self, datastore_id: str, pause: Pause) -> Volume:
+        pause()
         return self._studies[datastore_id]
 
 

@@ -61,7 +61,7 @@ def test_the_queue_is_bounded_and_keeps_a_place_for_everybody(front: Front) -> N
     assert modest.ask(modest.upload()).status_code == 202
     assert front.service.info()["queue"] == {"length": 16, "limit": 16}
     greedy("DELETE", "/sessions/current")
-    assert front.service.info()["queue"]["length"] == 1
+    assert front.service.info()["queue"]["length"] <= 1  # the other session's, which the freed worker may have taken up
 
 
 def test_a_newer_click_replaces_an_older_one(front: Front) -> None:
