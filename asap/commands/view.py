@@ -32,14 +32,12 @@ class View:
     """Port of the page on this machine; 0 takes a free one."""
     no_browser: bool = False
     """Print the page's address and leave opening it to you."""
-    headless: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Write pictures of the views and the reviewed report to a folder instead of showing a page. Needs VOLUME and --report."""
 
 
 def view_arguments(command: View) -> list[str]:
     """The same command as words for `python -m asap_viewer`."""
     words = [] if command.volume is None else [str(command.volume)]
-    for name in ("report", "server", "token_file", "model", "headless"):
+    for name in ("report", "server", "token_file", "model"):
         value = getattr(command, name)
         if value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
