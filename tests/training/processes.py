@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -14,6 +16,10 @@ from asap.errors import AsapError
 from asap_training.pretrain import RunOptions, run
 from asap_training.recipes import Recipe, asap_test
 from tests.training.synthetic import SyntheticReports
+
+with suppress(ImportError):  # what a run imports late: paid for once, by the fork server
+    importlib.import_module("torch._dynamo")
+    importlib.import_module("torch.utils.tensorboard")
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from asap.models.load import LoadedAsap, load_model
 from asap.phantom.case import generate_case
 from asap.phantom.case_files import save_case
 from asap_training.loop.run_checkpoint import trained_weights
@@ -31,7 +33,7 @@ def test_train_stop_and_go_on_from_generated_cases(tmp_path: Path) -> None:
     common = ["--recipe", "asap_test", "--cases", str(tmp_path / "cases"), "--out", str(tmp_path / "run"), "--batch", "1"]
     first = command(*common, "--steps", "2", processes=2)
     assert first.returncode == 0, first.stderr
-    again = command(*common, "--steps", "4")
+    again = command(*common, "--steps", "4", "--workers", "1")
     assert again.returncode == 0, again.stderr
     assert "Going on after step 2" in again.stdout
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -39,7 +41,10 @@ def test_train_stop_and_go_on_from_generated_cases(tmp_path: Path) -> None:
     assert [line["samples"] for line in lines] == [2, 4, 5, 6]  # two processes, then one
     assert {"loss", "image", "report", "alignment", "anatomy", "region", "study", "samples_per_s", "waiting"} <= set(lines[0])
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["name"] == "asap_test"
-    assert "asap.image_encoder.cls_token" in trained_weights(tmp_path / "run")
+    loaded = load_model(tmp_path / "run" / "weights")
+    assert isinstance(loaded, LoadedAsap)
+    trained = trained_weights(tmp_path / "run")["asap.image_encoder.cls_token"]
+    torch.testing.assert_close(loaded.model.image_encoder.cls_token, trained)
     other = command(*common[:-1], "2", "--steps", "4")
     assert other.returncode == 2
     assert "choose another --out" in other.stderr

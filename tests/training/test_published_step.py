@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from asap.errors import WeightsError
 from asap.models.checkpoint_names import fate, sources
 from asap.models.weights import write_weights
+from asap_training.initial_weights import Start, start_from
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.published_names import ADDED, load_imported, load_published, published_state, training_sources
 from asap_training.recipes import asap_base, asap_base_paper, simcrop
@@ -115,6 +117,26 @@ def test_imported_weights_are_trained_further(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
     with torch.no_grad():
         after.asap.image_encoder.cls_token += 1  # its own memory, not the file's
+
+
+def test_a_text_encoder_and_image_blocks_alone_are_taken(tmp_path: Path) -> None:
+    """As a run from nothing starts: a BERT under its own names, and the blocks of a vision transformer."""
+    source, model = miniature(), miniature()
+    entries = miniature_entries(source)
+    bert = {n.removeprefix("bert_encoder."): v for n, v in entries.items() if n.startswith("bert_encoder.bert.")}
+    save_file({n: v.clone() for n, v in bert.items()}, tmp_path / "bert.safetensors")
+    save_file({n: v.clone() for n, v in entries.items() if n.startswith("blocks.")}, tmp_path / "blocks.safetensors")
+    before = model.image_decoder.embed.weight.clone()
+    start_from(model, Start(text_encoder=tmp_path / "bert.safetensors"))
+    load_published(source, entries)
+    for ours, theirs in zip(model.asap.text_encoder.parameters(), source.asap.text_encoder.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert torch.equal(model.image_decoder.embed.weight, before)
+    with pytest.raises(WeightsError, match=r"norm\.weight"):  # the final norm belongs to the blocks
+        start_from(model, Start(image_blocks=tmp_path / "blocks.safetensors"))
+    (tmp_path / "bert.safetensors").write_bytes(b"not one")
+    with pytest.raises(WeightsError, match="safetensors"):
+        start_from(model, Start(text_encoder=tmp_path / "bert.safetensors"))
 
 
 def test_an_entry_that_is_missing_is_named() -> None:

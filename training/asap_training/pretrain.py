@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -28,14 +29,15 @@ from asap_training.config import MiniRecipe
 from asap_training.data.batch import Batch, Source, collate
 from asap_training.data.generated_reports import GeneratedReports
 from asap_training.data.sampler import numbers
+from asap_training.initial_weights import Start, start_from
 from asap_training.loop.distributed import Ranks, any_rank, joined, wait_for_all
 from asap_training.loop.optim import adamw, learning_rate, seed_step
-from asap_training.loop.run_checkpoint import Progress, clear_partial, load_run, save_run
+from asap_training.loop.run_checkpoint import Progress, clear_partial, load_run, save_run, trained_weights
 from asap_training.loop.runlog import RunLog
 from asap_training.loop.step import Training, prepared, train_step
 from asap_training.loop.stopping import stop_on_signals
 from asap_training.pretraining_model import PretrainingModel
-from asap_training.published_names import load_imported
+from asap_training.published_names import write_trained
 from asap_training.recipes import RECIPES, Recipe
 
 RECIPE_NAME = "recipe.json"
@@ -43,16 +45,13 @@ RECIPE_NAME = "recipe.json"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What does not change the result: where, how far, how often to save. steps: None trains the recipe's epochs.
-
-    weights: a folder of imported weights to start from, or None.
-    """
+    """Where, how far (None: the recipe's epochs), how often to save, processes that read data, and what to start from."""
 
     out: Path
     steps: int | None = None
     save_every: int = 200
     workers: int = 0
-    weights: Path | None = None
+    start: Start = field(default_factory=Start)
 
 
 def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
@@ -69,8 +68,7 @@ def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
         # Model, optimiser, and where an earlier run stopped.
         torch.manual_seed(recipe.optimisation.seed)
         model = PretrainingModel(recipe)
-        if options.weights is not None:
-            load_imported(model, options.weights)
+        start_from(model, options.start)
         model = model.to(ranks.device).train()
         optimizer = adamw(model, recipe.optimisation)
         resumed = load_run(options.out, model, optimizer)
@@ -178,6 +176,8 @@ def parse() -> argparse.Namespace:
     options = parser.add_argument_group("all recipes but asap_mini")
     options.add_argument("--tokenizer", type=Path, help="tokenizer.json of the text encoder")
     options.add_argument("--weights", type=Path, help="imported weights to start from (`asap weights import`)")
+    options.add_argument("--text-encoder", type=Path, help="safetensors of the text encoder, where no --weights are given")
+    options.add_argument("--image-blocks", type=Path, help="safetensors of a vision transformer to start from")
     options.add_argument("--batch", type=int, help="samples per micro-batch and process")
     options.add_argument("--accumulation", type=int, help="micro-batches per step")
     options.add_argument("--precision", choices=["float32", "bfloat16", "float16"])
@@ -206,6 +206,13 @@ def tokenizer_of(recipe: Recipe, file: Path | None, weights: Path | None) -> Wor
     raise InputError("Name the text encoder's tokenizer with --tokenizer, or imported weights with --weights.")
 
 
+def write_result(recipe: Recipe, tokenizer: WordPiece, out: Path) -> None:
+    """The trained weights in `out`/weights, which `asap` loads and a later run starts from (--weights)."""
+    model = PretrainingModel(recipe)
+    model.load_state_dict(trained_weights(out))
+    write_trained(model, tokenizer, out / "weights", f"trained by the recipe {recipe.name} on generated cases")
+
+
 def main() -> None:
     """Parse the arguments and train. Exit code 143 where a signal ended the run early, after its checkpoint."""
     arguments = parse()
@@ -217,8 +224,13 @@ def main() -> None:
         recipe = with_options(RECIPES[arguments.recipe](), arguments)
         tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
         source = GeneratedReports(arguments.cases, recipe, tokenizer)
-        options = RunOptions(arguments.out, arguments.steps, arguments.save_every, arguments.workers, arguments.weights)
+        start = Start(arguments.weights, arguments.text_encoder, arguments.image_blocks)
+        if recipe.name != "asap_test" and start.weights is None and start.text_encoder is None:
+            raise InputError("The text encoder is not trained here: name one (--text-encoder), or imported weights (--weights).")
+        options = RunOptions(arguments.out, arguments.steps, arguments.save_every, arguments.workers, start)
         finished = run(recipe, source, options)
+        if finished and int(os.environ.get("RANK", "0")) == 0:
+            write_result(recipe, tokenizer, arguments.out)
     except AsapError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from asap.errors import WeightsError
 from asap.models.checkpoint_names import BLOCK_PARTS, HEAD_PARTS, LAYER_PARTS, from_checkpoint
-from asap.models.weights import read_weights, verified_file
+from asap.models.manifest import Manifest
+from asap.models.weights import read_weights, verified_file, write_weights
+from asap.models.wordpiece import WordPiece
 from asap_training.pretraining_model import PretrainingModel
 
 FUSION = {
@@ -96,6 +98,24 @@ def load_imported(model: PretrainingModel, folder: Path) -> None:
     except SafetensorError as error:
         raise WeightsError("The training part of the weights is damaged; import the checkpoint again.") from error
     load_state(model, {f"asap.{name}": value for name, value in stored.tensors.items()} | training_state(model, entries))
+
+
+def write_trained(model: PretrainingModel, tokenizer: WordPiece, folder: Path, source: str) -> Manifest:
+    """Write what a run trained as weights `asap` loads by their folder, with the part that only further training reads.
+
+    Float32. What the corrected recipe adds to the published model is not among them. OutputError when the disk refuses.
+    """
+    return write_weights(
+        folder,
+        {name: value.detach().cpu() for name, value in model.asap.state_dict().items()},
+        name=model.recipe.name.replace("_", "-"),
+        architecture="asap",
+        config=model.recipe.model.to_json(),
+        source=source,
+        licence="that of the data it was trained on",
+        tokenizer_json=tokenizer.to_json(),
+        training={name: value.detach().cpu() for name, value in published_state(model).items()},
+    )
 
 
 def training_state(model: PretrainingModel, entries: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -82,7 +82,10 @@ class Recipe:
 
 
 def asap_base_paper() -> Recipe:
-    """The released behaviour (asap-method 1.2-1.9): 4 ranks x 14 x 8 = 448 samples a step, 200 epochs, float16."""
+    """The released behaviour (asap-method 1.2-1.9): 4 ranks x 14 x 8 = 448 samples a step, 200 epochs, float16.
+
+    One thing differs: a loss is the mean over the step's sentences, not the mean of its micro-batches' means.
+    """
     return Recipe("asap_base_paper")
 
 

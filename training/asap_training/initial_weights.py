@@ -1,0 +1,67 @@
+"""What a run starts from: imported weights, or a text encoder and, if wanted, the blocks of an image model (1.3, 1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from asap.errors import WeightsError
+from asap.models.checkpoint_names import sources
+from asap_training.pretraining_model import PretrainingModel
+from asap_training.published_names import load_imported
+
+BERT_PREFIX = "bert_encoder.bert."
+
+
+@dataclass(frozen=True)
+class Start:
+    """weights: a folder `asap weights import` or an earlier run wrote. text_encoder: safetensors of a BERT (CXR-BERT).
+
+    image_blocks: safetensors with `blocks.*` and `norm.*` of a vision transformer of the same width, as the published run took
+    them from a masked autoencoder of photographs. Whatever is not named starts at random.
+    """
+
+    weights: Path | None = None
+    text_encoder: Path | None = None
+    image_blocks: Path | None = None
+
+
+def start_from(model: PretrainingModel, start: Start) -> None:
+    """Fill the model with what there is to start from. WeightsError where a file cannot be read or does not fit."""
+    if start.weights is not None:
+        load_imported(model, start.weights)
+    if start.text_encoder is not None:
+        entries = {_bert_name(name): value for name, value in _read(start.text_encoder).items()}
+        _take(model, {BERT_PREFIX + name: value for name, value in entries.items()}, "text_encoder.")
+    if start.image_blocks is not None:
+        _take(model, _read(start.image_blocks), "image_encoder.blocks.", "image_encoder.norm.")
+
+
+def _bert_name(name: str) -> str:
+    return name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError("A file of weights to start from cannot be read as safetensors; convert it first.") from error
+
+
+def _take(model: PretrainingModel, entries: Mapping[str, Tensor], *prefixes: str) -> None:
+    """Copy the parameters below the prefixes from published entries; every one of them must be there."""
+    for ours, theirs in sources(model.recipe.model).items():
+        if not ours.startswith(prefixes):
+            continue
+        parameter = model.asap.get_parameter(ours)
+        missing = [name for name in theirs if name not in entries]
+        if missing or sum(entries[name].numel() for name in theirs) != parameter.numel():
+            raise WeightsError(f"The weights to start from do not fit the recipe's model, for example {theirs[0]}.")
+        with torch.no_grad():
+            parameter.copy_(torch.cat([entries[name] for name in theirs]).reshape(parameter.shape))
