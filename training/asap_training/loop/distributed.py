@@ -41,6 +41,8 @@ def joined() -> Iterator[Ranks]:
     rank = int(os.environ.get("RANK", "0"))
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
     if world == 1:
         yield Ranks(0, 1, device)
         return
