@@ -11,6 +11,7 @@ TABLES = (
     ("Encoder against its predicted time", "tests.benchmarks.encoder_speed", ()),
     ("Click to answer, in process", "tests.benchmarks.click_latency", ()),
     ("bfloat16 against float32", "tests.benchmarks.bf16_agreement", ("--draws", "4")),
+    ("One pre-training step", "tests.benchmarks.pretraining_step", ()),
     ("Report reading", "tests.benchmarks.text_scores", ()),
     ("Generated cases: difficulty", "asap.phantom.difficulty", ("--count", "20")),
     ("Real chest CTs", "tests.benchmarks.real_pairs", ()),
