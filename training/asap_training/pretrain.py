@@ -77,7 +77,8 @@ def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
 
         # How far: whole steps only.
         per_step = samples_per_step(recipe, ranks)
-        steps = options.steps or max(1, int(recipe.optimisation.epochs * source.cases / per_step))
+        left = max(0, int(recipe.optimisation.epochs * source.cases) - position.samples) // per_step
+        steps = options.steps or max(1, position.step + left)
         total = position.samples + (steps - position.step) * per_step
         epochs = total / source.cases
 
