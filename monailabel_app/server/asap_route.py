@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Header, HTTPException, Path, Request, Response
+from fastapi import Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from monailabel_app.server.schemas import ErrorBody
-from monailabel_app.server.service_errors import ServiceError, as_service_error
+from monailabel_app.server.service_errors import ServiceError, as_service_error, while_reading
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 Responses = dict[int | str, dict[str, Any]]
@@ -76,8 +77,9 @@ class AsapRoute(APIRoute):
 def _refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = _validation_error(error)
-    elif isinstance(error, HTTPException):
-        error = ServiceError(400, "bad_request", "The body cannot be read as JSON.")
+    elif isinstance(error, HTTPException):  # FastAPI's for whatever happened while it read the body
+        unreadable = ServiceError(400, "bad_request", "The body cannot be read as JSON.")
+        error = while_reading(error.__cause__) or unreadable
     guards_reply = request.scope.get("asap_reply")  # logs the error's id with the request
     refusal = guards_reply.note(error) if guards_reply is not None else as_service_error(error)
     return JSONResponse(refusal.body(), refusal.status, refusal.headers())

@@ -9,7 +9,7 @@ from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoun
 from starlette.exceptions import HTTPException
 
 from asap.errors import AsapError
-from monailabel_app.server.service_errors import ServiceError
+from monailabel_app.server.service_errors import ServiceError, while_reading
 
 _BY_STATUS = {
     400: ("bad_request", "The request cannot be understood."),
@@ -39,5 +39,5 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, MONAILabelException):
         return ServiceError(422, "unprocessable", "MONAI Label cannot carry out this request; check its names and values.")
     if isinstance(error, HTTPException) and error.status_code in _BY_STATUS:
-        return ServiceError(error.status_code, *_BY_STATUS[error.status_code])
+        return while_reading(error.__cause__) or ServiceError(error.status_code, *_BY_STATUS[error.status_code])
     return error

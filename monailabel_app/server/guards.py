@@ -48,10 +48,6 @@ _PREFLIGHT: Headers = [
 ]
 
 
-class BodyTooSlow(Exception):
-    """The client stopped sending its body."""
-
-
 @dataclass(frozen=True)
 class Admitted:
     """A request that may pass. origin: the page that calls, if any."""
@@ -80,8 +76,6 @@ class Guards:
         reply = Reply(scope, body, send)
         try:
             await self._serve(scope, body, reply)
-        except BodyTooSlow:
-            await reply.refuse(ServiceError(408, "bad_request", "The request's body did not arrive in time."))
         except Exception as error:  # the last line of defence: a sentence for the client, the place for the log
             await reply.refuse(reply.note(error))
         finally:
@@ -229,14 +223,14 @@ class TimedBody:
         self.whole = length == 0 and not _chunked(headers)
 
     async def receive(self) -> Message:
-        """The next message of the client. Raises BodyTooSlow."""
+        """The next message of the client. Raises ServiceError 408 when it does not come in time."""
         if self.whole:
             return await self._receive()
         left = max(self._deadline - time.monotonic(), 0.5)
         try:
             message = await asyncio.wait_for(self._receive(), min(BODY_IDLE_S, left))
         except TimeoutError as error:
-            raise BodyTooSlow from error
+            raise ServiceError(408, "bad_request", "The request's body did not arrive in time.") from error
         self.whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from typing import Any
 
@@ -9,6 +10,7 @@ from asap.errors import AsapError, InputError, LimitError, NotChestError, Output
 from asap.inference.memory import is_out_of_memory
 
 RETRY_AFTER_S = 5
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ServiceError(Exception):
@@ -81,12 +83,19 @@ def as_service_error(error: Exception) -> ServiceError:
         return error
     if is_out_of_memory(error):
         return out_of_memory()
-    if isinstance(error, OutputError):
+    if isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in DISK_FULL):
         return insufficient_storage()
     if isinstance(error, AsapError):
         status, code = next((answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)), (500, "internal"))
         return ServiceError(status, code, str(error))
     return ServiceError(500, "internal", "Something went wrong in the server; its log names this error by the id given here.")
+
+
+def while_reading(error: BaseException | None) -> ServiceError | None:
+    """What stopped a request's body, where FastAPI says only that it was stopped: a slow client, a full disk, or unknown."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return insufficient_storage()
+    return error if isinstance(error, ServiceError) else None
 
 
 # The first that fits: the special before the general.
