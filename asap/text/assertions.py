@@ -1,9 +1,8 @@
 """Whether a finding is stated present, absent or uncertain.
 
 Cue words with a direction and a scope, in the manner of NegEx (Chapman et al., J Biomed Inform 2001) and ConText (Harkema et al.,
-J Biomed Inform 2009); the word lists and the scope rules are our own. A cue before its finding ("no",
-    "without") reaches forward, one
-after it ("was not observed") backward, both no further than the clause; words such as "no change in" only look like a negation.
+J Biomed Inform 2009); the word lists and the scope rules are our own. A cue before its finding ("no", "without") reaches forward,
+one after it ("was not observed") backward, both no further than the clause; "no change in" only looks like a negation.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def part_of_pseudo_cue(cues: Cues, match: Match) -> bool:
 
 def assertion_of(cues: Cues, first: int, last: int) -> Assertion:
     """Assertion of what is said by tokens first..last; a negation inside ("heart is not enlarged") makes it absent."""
-    if any(token.form in _NEGATIONS for token in cues.tokens[first + 1 : last]):
+    if any(token.form in _NEGATIONS for token in cues.tokens[first + 1 : last]) or _is_denied_change(cues, first, last):
         return "absent"
     if any(token.form == "not" for token in cues.tokens[max(0, first - 2) : first]) and not _in_pseudo_cue(cues, first):
         return "absent"
@@ -80,6 +79,16 @@ def assertion_of(cues: Cues, first: int, last: int) -> Assertion:
     if "uncertain_before" in before:
         return "uncertain"
     return "present"
+
+
+def _is_denied_change(cues: Cues, first: int, last: int) -> bool:
+    """ "No emphysematous changes" denies emphysema, although "no ... change" elsewhere only says that nothing is new."""
+    if not any(token.form.startswith("change") for token in cues.tokens[last : last + 2]):
+        return False
+    return any(
+        cue.key == "pseudo" and cue.first < first and last <= cue.last and cues.tokens[cue.first].form == "no"
+        for cue in cues.matches
+    )
 
 
 def spared_place(cues: Cues, match: Match, findings: Sequence[Match], places: Sequence[Place]) -> Place | None:
