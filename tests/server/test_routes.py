@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
-from monailabel_app.server.schemas import ErrorBody, GroundResult, Info, JobState, StudyState
+from monailabel_app.server.schemas import ErrorBody, GroundRequest, GroundResult, Info, JobState, StudyRequest, StudyState
 from monailabel_app.server.service import Service
 from tests.server.front import Caller, Front, application, chest, declaration, encoded, running, wait_for
 from tests.server.threaded_server import connected, question, read_until, request, served
@@ -261,3 +262,24 @@ def test_every_route_but_health_asks_for_a_token_and_documents_its_errors(front:
                     assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
     part = document["paths"]["/asap/v1/studies/{study_id}/parts/{number}"]["put"]
     assert "application/octet-stream" in part["requestBody"]["content"]
+
+
+def test_the_document_takes_and_refuses_what_the_server_does(front: Front) -> None:
+    jsonschema = pytest.importorskip("jsonschema_rs", reason="needs the development extra: pip install 'asap-ct[dev]'")
+    upload = declaration(chest(), encoded(chest()))
+    for model, bodies in (
+        (StudyRequest, [{}, {"datastore_id": "x"}, {"upload": upload}, {"upload": None}, {"datastore_id": "x", "upload": None},
+                        {"datastore_id": "x", "upload": upload}, {"datastore_id": None, "upload": upload}]),
+        (GroundRequest, [{"sentences": ["a"]}, {"report": "a"}, {"sentences": ["a"], "report": "a"}, {"sentences": None}, {},
+                         {"sentences": None, "report": "a"}]),
+    ):  # fmt: skip
+        document = jsonschema.validator_for(model.model_json_schema())
+        for body in bodies:
+            asked = body if model is StudyRequest else {"task": "ground", **body}
+            try:
+                model.model_validate_json(json.dumps(asked))
+            except ValidationError:
+                taken = False
+            else:
+                taken = True
+            assert document.is_valid(asked) == taken, asked
