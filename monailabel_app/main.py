@@ -21,12 +21,12 @@ from monailabel.datastore.dicom import DICOMwebClientX
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.strategy import Strategy
-from monailabel.tasks.activelearning.random import Random
 
 from asap.errors import InputError
 from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDatastore
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
+from monailabel_app.lib.strategies import RandomUnlabelled
 from monailabel_app.server.settings import GUARDED, is_loopback
 
 LOG = logging.getLogger("monailabel_app")
@@ -65,7 +65,7 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
 
     def init_strategies(self) -> dict[str, Strategy]:
         """Which study to label next: any unlabelled one, long unseen ones sooner."""
-        return {"random": Random()}
+        return {"random": RandomUnlabelled()}
 
     def init_datastore(self) -> Datastore:
         """A folder, or a DICOMweb archive."""

@@ -66,6 +66,13 @@ class ArchiveDatastore(SharedIndex, DICOMWebDatastore):  # type: ignore[misc]
                 self._listed = (time.monotonic(), series)
             return series
 
+    def json(self) -> dict[str, Any]:
+        """The index, with the series in it that were not fetched yet."""
+        index = super().json()
+        missing = [series for series in self.list_images() if series not in index["objects"]]
+        index["objects"] |= {series: {"image": {"ext": "", "info": self._dicom_info(series)}, "labels": {}} for series in missing}
+        return index
+
     def get_labeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
         """Series this server has sent a segmentation of; others are not looked for."""
         return [series for series in super(DICOMWebDatastore, self).get_labeled_images() if series in self.list_images()]

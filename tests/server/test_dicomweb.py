@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +14,11 @@ from asap.volume import Volume, to_int16
 from tests.io.synthetic import write_dicom
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import live_server
+from tests.server.orthanc import orthanc, store
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 pytestmark = pytest.mark.slow
 
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 SERIES = "1.2.826.0.1.3680043.10.2"
 SENTENCE = "The heart is normal in size."
 
@@ -31,38 +26,10 @@ SENTENCE = "The heart is normal in size."
 @pytest.fixture
 def archive(tmp_path: Path, phantom: tuple[Path, Volume]) -> Iterator[str]:
     """Address of an archive that holds the generated chest CT as a DICOM series."""
-    program = shutil.which("Orthanc")
-    if program is None or not PLUGIN.exists():
-        pytest.skip("needs Orthanc: apt-get install orthanc orthanc-dicomweb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    settings = {
-        "StorageDirectory": str(folder), "IndexDirectory": str(folder), "HttpPort": port, "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "Plugins": [str(PLUGIN)],
-    }  # fmt: skip
-    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
     volume = phantom[1]
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with subprocess.Popen(
-        [program, str(tmp_path / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            end = time.monotonic() + 60
-            while True:
-                try:
-                    opener.open(f"http://127.0.0.1:{port}/system", timeout=5).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < end
-                    time.sleep(0.1)
-            for path in write_dicom(tmp_path / "dicom", to_int16(volume.hu), volume.affine):
-                opener.open(urllib.request.Request(f"http://127.0.0.1:{port}/instances", path.read_bytes()), timeout=20).close()
-            yield f"http://127.0.0.1:{port}/dicom-web"
-        finally:
-            server.terminate()
+    with orthanc(tmp_path) as address:
+        store(address, write_dicom(tmp_path / "dicom", to_int16(volume.hu), volume.affine))
+        yield address
 
 
 def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: str, phantom: tuple[Path, Volume]) -> None:
