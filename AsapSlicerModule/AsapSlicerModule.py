@@ -48,10 +48,11 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
     def setup(self) -> None:
         """Build the boxes and start the logic on the scene."""
         ScriptedLoadableModuleWidget.setup(self)
-        from AsapSlicerLib.case_panel import CasePanel, every
+        from AsapSlicerLib.case_panel import CasePanel
         from AsapSlicerLib.logic import AsapLogic
         from AsapSlicerLib.report_panel import ReportPanel
         from AsapSlicerLib.slice_clicks import SliceClicks
+        from AsapSlicerLib.widgets import every
 
         self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
         self.report_panel = ReportPanel(self.layout)
@@ -80,6 +81,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         """The module goes: the server frees our cases."""
         self.timer.stop()
         self.clicks.stop()
+        self.case_panel.server.close()
         self.logic.close()
 
 

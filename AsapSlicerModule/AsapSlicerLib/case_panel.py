@@ -1,64 +1,22 @@
-"""Server, case and display boxes of the module. One of the two files that know Qt.
-
-Written for PythonQt and PySide6 alike: setters, `signal.connect`, and `read` for properties.
-"""
+"""Case and display boxes of the module, under the server's. Qt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import ctk
 import qt
 import slicer
 
+from .events import Event
 from .i18n import _
-from .logic import AsapLogic, Event
+from .logic import AsapLogic
+from .server_panel import ServerPanel
+from .widgets import box, button, label, read, row
 
-URL_KEY, ALLOWED_KEY = "ASAP/ServerUrl", "ASAP/AllowedServers"
-DEFAULT_URL = "http://127.0.0.1:8000"
-POLL_MS = 20
+ALLOWED_KEY = "ASAP/AllowedServers"
 PERCENT = 100
 THRESHOLD_PERCENT = (25, 95)
 VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
-
-
-def read(widget: Any, name: str) -> Any:
-    """A Qt property by its name: PythonQt and PySide6 differ in everything but this."""
-    return widget.property(name)
-
-
-def every(milliseconds: int, call: Callable[[], None]) -> Any:
-    """A running timer."""
-    timer = qt.QTimer()
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(lambda *_args: call())
-    timer.start()
-    return timer
-
-
-def button(text: str, tip: str, call: Callable[[], None]) -> Any:
-    """A push button that says what it does."""
-    made = qt.QPushButton(text)
-    made.setToolTip(tip)
-    made.clicked.connect(lambda *_args: call())
-    return made
-
-
-def box(title: str, layout: Any) -> Any:
-    """A titled, collapsible box appended to a layout; returns its form layout."""
-    made = ctk.ctkCollapsibleButton()
-    made.setText(title)
-    layout.addWidget(made)
-    return qt.QFormLayout(made)
-
-
-def row(*widgets: Any) -> Any:
-    """Widgets side by side."""
-    made = qt.QHBoxLayout()
-    for widget in widgets:
-        made.addWidget(widget)
-    return made
 
 
 class CasePanel:
@@ -69,16 +27,13 @@ class CasePanel:
         self._logic: AsapLogic | None = None
         self._nodes: list[Any] = []
         self._settings = qt.QSettings()
-        banner = qt.QLabel(_("Research use. AI-generated. Not for diagnosis."))
-        banner.setObjectName("AsapBanner")
-        banner.setWordWrap(True)
+        banner = label("AsapBanner")
+        banner.setText(_("Research use. AI-generated. Not for diagnosis."))
         banner.setFrameShape(qt.QFrame.StyledPanel)
         layout.addWidget(banner)
-        self._build_server(box(_("Server"), layout))
+        self.server = ServerPanel(layout, self._settings)
         self._build_case(box(_("Case"), layout))
-        self.status = qt.QLabel("")
-        self.status.setWordWrap(True)
-        self.status.setObjectName("AsapStatus")
+        self.status = label("AsapStatus")
         layout.addWidget(self.status)
 
     def add_display(self, layout: Any) -> None:
@@ -89,6 +44,7 @@ class CasePanel:
         """Show what the scene brought and listen from now on."""
         self._logic = logic
         logic.listeners.append(self.on_event)
+        self.server.start_logic(logic)
         self._read_parameters()
         self.list_volumes()
         self._enable()
@@ -131,34 +87,11 @@ class CasePanel:
         elif event.kind == "report":
             self._read_parameters()
             self.list_volumes()
-        if event.kind == "server":
-            self._show_server()
         if event.message and event.kind in ("server", "progress", "error"):
             self.status.setText(event.message)
         self._enable()
 
     # boxes
-
-    def _build_server(self, form: Any) -> None:
-        self.url = qt.QLineEdit()
-        self.url.setText(str(self._settings.value(URL_KEY) or DEFAULT_URL))
-        self.url.setAccessibleName(_("Server address"))
-        self.url.returnPressed.connect(lambda *_args: self._connect())
-        self.token = qt.QLineEdit()
-        self.token.setEchoMode(qt.QLineEdit.Password)
-        self.token.setToolTip(_("What `asap serve` wrote into its token file. It is kept until Slicer closes."))
-        self.token.returnPressed.connect(lambda *_args: self._connect())
-        self.test = button(_("Test connection"), _("Ask the server who it is; an error names the reason."), self._connect)
-        self.server_text = qt.QLabel(_("Not connected."))
-        self.server_text.setWordWrap(True)
-        self.models = qt.QComboBox()
-        self.models.setAccessibleName(_("Model"))
-        self.models.currentIndexChanged.connect(lambda *_args: self._model_chosen())
-        form.addRow(_("Address:"), self.url)
-        form.addRow(_("Token:"), self.token)
-        form.addRow(_("Model:"), self.models)
-        form.addRow(self.test)
-        form.addRow(self.server_text)
 
     def _build_case(self, form: Any) -> None:
         if hasattr(slicer, "qMRMLNodeComboBox"):
@@ -177,13 +110,11 @@ class CasePanel:
         self.progress = qt.QProgressBar()
         self.progress.setRange(0, PERCENT)
         self.progress.setValue(0)
-        self.coverage = qt.QLabel("")
-        self.coverage.setWordWrap(True)
+        self.coverage = label("AsapCoverage")
         self.consent = qt.QFrame()
         self.consent.setFrameShape(qt.QFrame.StyledPanel)
         inside = qt.QVBoxLayout(self.consent)
-        self.consent_text = qt.QLabel("")
-        self.consent_text.setWordWrap(True)
+        self.consent_text = label("AsapConsent")
         inside.addWidget(self.consent_text)
         self.allow = button(_("Send"), _("Agree for this server, now and later."), lambda: self._answer_consent(True))
         self.refuse = button(_("Do not send"), _("Nothing leaves this computer."), lambda: self._answer_consent(False))
@@ -214,17 +145,6 @@ class CasePanel:
         form.addRow(row(self.legend, self.outline))
 
     # the reader acts
-
-    def _connect(self) -> None:
-        if self._logic is not None:
-            url = str(read(self.url, "text")).strip()
-            self._settings.setValue(URL_KEY, url)
-            self.status.setText(_("Asking the server."))
-            self._logic.connect(url, str(read(self.token, "text")).strip() or None)
-
-    def _model_chosen(self) -> None:
-        if self._logic is not None and int(read(self.models, "currentIndex")) >= 0:
-            self._logic.parameters.model = str(read(self.models, "currentText"))
 
     def _volume_chosen(self) -> None:
         if self._logic is None:
@@ -286,30 +206,6 @@ class CasePanel:
             widget.blockSignals(True)
             getattr(widget, setter)(value)
             widget.blockSignals(False)
-
-    def _show_server(self) -> None:
-        info = self._logic.server if self._logic is not None else None
-        self.models.blockSignals(True)
-        self.models.clear()
-        if info is None:
-            self.server_text.setText(_("Not connected."))
-        else:
-            names = [model.name for model in info.models]
-            for name in names:
-                self.models.addItem(name)
-            chosen = self._logic.model if self._logic is not None else None
-            self.models.setCurrentIndex(names.index(chosen.name) if chosen is not None else -1)
-            text = _("ASAP {version} on {device}, {queue} waiting, {sessions} of {limit} sessions open.")
-            self.server_text.setText(
-                text.format(
-                    version=info.version,
-                    device=info.device,
-                    queue=info.queue_length,
-                    sessions=info.sessions_open,
-                    limit=info.sessions_limit,
-                )
-            )
-        self.models.blockSignals(False)
 
     def _show_case(self) -> None:
         case = self._logic.case if self._logic is not None else None

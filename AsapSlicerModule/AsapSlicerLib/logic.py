@@ -8,44 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import vtk
 
 from asap.client import AsapClient, ClientError, GroundAnswer, ModelInfo, Progress, ServerInfo
 
-from . import coverage, review, segments
+from . import coverage, regions, review
 from .background import Background, Work
-from .cases import Cases, OpenCase, Origin, Plan, case_source
-from .colours import region_colour
+from .cases import Cases, OpenCase, Plan, case_source
+from .events import CaseState, Event, error_event, progress_event
 from .i18n import _
 from .parameters import Parameters
 from .review import Review, State
 from .sentence_view import SentenceView
-from .volume_nodes import Point, from_world
+from .undo import Undo
+from .volume_nodes import Point
 
-Kind = Literal["server", "consent", "case", "report", "shown", "progress", "error"]
+__all__ = ["AsapLogic", "CaseState", "Event"]
+CANCELLABLE = ("encode", "ground", "segment")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened. message: one sentence for the reader, or "". share: of work under way, 0 to 1, None when unknown."""
-
-    kind: Kind
-    message: str = ""
-    share: float | None = None
-
-
-@dataclass(frozen=True)
-class CaseState:
-    """The case a server has ready. seen: what the model saw of it."""
-
-    node_id: str
-    origin: Origin
-    seen: coverage.Seen | None
 
 
 class AsapLogic:
@@ -65,6 +48,8 @@ class AsapLogic:
         self.url = ""
         self.case: CaseState | None = None
         self.review: Review | None = None
+        self.regions = regions.Regions(scene, self.background, self._tell, self._failed)
+        self.undo_stack = Undo()
         self._consent = consent
         self._consented: set[str] = set()
         self._waiting: Callable[[], None] | None = None
@@ -100,19 +85,33 @@ class AsapLogic:
         """End the session: the server frees all it holds of us."""
         self.cancel()
         self.background.cancel("server")
+        self.background.cancel("health")
         client, self._client, self.server, self.case = self._client, None, None, None
         self._cases = Cases()
         if client is not None:
             self.background.start(lambda _work: client.close(), done=lambda _none: None, failed=self._quiet)
             self._tell(Event("server"))
 
+    def refresh(self) -> None:
+        """Ask the server again how it is; ends in the event "health", with a message when it does not answer."""
+        client = self._client
+        if client is None or self.background.is_busy("health"):
+            return
+
+        def well(info: ServerInfo) -> None:
+            if client is self._client:
+                self.server = info
+                self._tell(Event("health"))
+
+        self.background.start(
+            lambda _work: client.info(), done=well, failed=lambda error: self._tell(Event("health", str(error))), key="health"
+        )
+
     @property
     def model(self) -> ModelInfo | None:
         """The model that will answer: the chosen one if the server has it, else the server's default."""
-        if self.server is None:
-            return None
-        names = {model.name: model for model in self.server.models}
-        return names.get(self.parameters.model or "") or names.get(self.server.default_model)
+        names = {model.name: model for model in self.server.models} if self.server is not None else {}
+        return names.get(self.parameters.model or "") or names.get(self.server.default_model if self.server is not None else "")
 
     # case
 
@@ -133,8 +132,7 @@ class AsapLogic:
 
     def encode(self) -> None:
         """Bring the chosen case to the server and encode it, so that every sentence is answered at once."""
-        plan = self._plan(self.encode)
-        if plan is None:
+        if (plan := self._plan(self.encode)) is None:
             return
 
         def run(work: Work) -> tuple[OpenCase, Any]:
@@ -149,15 +147,15 @@ class AsapLogic:
 
     def cancel(self) -> bool:
         """Stop what is under way. False when nothing was."""
-        stopped = [self.background.cancel(key) for key in ("encode", "ground")]
+        stopped = [self.background.cancel(key) for key in CANCELLABLE]
         if any(stopped):
             self._tell(Event("progress", _("Stopped.")))
         return any(stopped)
 
     @property
     def busy(self) -> bool:
-        """Whether a case or sentences are under way."""
-        return self.background.is_busy("encode") or self.background.is_busy("ground")
+        """Whether a case, sentences or a segment are under way."""
+        return any(self.background.is_busy(key) for key in CANCELLABLE)
 
     def allow(self) -> None:
         """The reader agrees that cases go to this server; what waited for that goes on."""
@@ -187,8 +185,7 @@ class AsapLogic:
         self._ground({"sentences": wanted}, merged, show_last=True)
 
     def _ground(self, what: dict[str, Any], merge: Callable[[GroundAnswer], Review], *, show_last: bool = False) -> None:
-        plan = self._plan(lambda: self._ground(what, merge, show_last=show_last))
-        if plan is None:
+        if (plan := self._plan(lambda: self._ground(what, merge, show_last=show_last))) is None:
             return
         known = self.case is not None and self.case.seen is not None
 
@@ -221,18 +218,31 @@ class AsapLogic:
     def decide(self, index: int, state: State) -> None:
         """Accept, reject, or take a sentence back to draft."""
         if self.review is not None:
+            self.undo_stack.remember(index, self.review.sentences[index])
             self._replace(self.review.decided(index, state, self.parameters.reader))
             self._tell(Event("report"))
+
+    def undo(self) -> int | None:
+        """Take the last decision back; the record keeps both. Returns whose it was, None when there was none."""
+        undone = self.undo_stack.undone(self.review, self.parameters.reader) if self.review is not None else None
+        if undone is None:
+            return None
+        self.background.cancel("ground")  # the map of an edited wording that may still be on its way
+        self._replace(undone[0])
+        self._tell(Event("report"))
+        return undone[1]
 
     def edit(self, index: int, text: str) -> None:
         """Give a sentence other words; with a server, its map follows."""
         if self.review is None or text.split() == self.review.sentences[index].text.split():
             return
         try:
-            self._replace(self.review.decided(index, "edited", self.parameters.reader, text))
+            edited = self.review.decided(index, "edited", self.parameters.reader, text)
         except ValueError as error:
             self._failed(error)
             return
+        self.undo_stack.remember(index, self.review.sentences[index])
+        self._replace(edited)
         self._tell(Event("report"))
         words = self.review.sentences[index].text
 
@@ -266,8 +276,9 @@ class AsapLogic:
 
     def redraw(self) -> None:
         """Apply changed display parameters."""
-        if self.review is not None:
+        if self.review is not None and self.view.shown:
             self.view.redraw(self.review, self.volume)
+            self._tell(Event("shown"))
 
     def sentences_at(self, world_ras_mm: Point) -> list[tuple[int, float]]:
         """Which sentences speak of this place, (index, share of the peak), warmest first."""
@@ -275,30 +286,21 @@ class AsapLogic:
             return []
         return self.view.sentences_at(self.review, self.volume, world_ras_mm)
 
-    def island(self, index: int, cursor_world_mm: Point | None = None) -> segments.Island | None:
-        """The region a segment of this sentence would have at the threshold now: around the cursor, or the peak."""
-        if self.review is None or (heat := self.view.map_of(self.review, index)) is None:
-            return None
-        cursor = None if cursor_world_mm is None else from_world(self.volume, cursor_world_mm)
-        return segments.island(heat, self.view.share(heat), cursor)
+    def measure(self, index: int, cursor_world_mm: Point | None = None) -> None:
+        """Find the size of the region around the cursor, or the peak; ends in the event "region" with `regions.measured`."""
+        place = self._place(index, cursor_world_mm)
+        if place is not None:
+            self.regions.measure(index, place)
 
-    def make_segment(self, index: int, cursor_world_mm: Point | None = None) -> tuple[Any, str] | None:
-        """Turn that region into a segment with a name, a colour and DICOM codes. None when it is cold there."""
-        found = self.island(index, cursor_world_mm)
+    def make_segment(self, index: int, cursor_world_mm: Point | None = None) -> None:
+        """Turn that region into a segment; ends in the event "segment" with `regions.made`, None when it is cold there."""
+        place = self._place(index, cursor_world_mm)
+        if place is not None and self.review is not None and self.volume is not None:
+            self.regions.make(index, self.review.sentences[index], place, self.volume)
+
+    def _place(self, index: int, cursor_world_mm: Point | None) -> regions.Place | None:
         heat = self.view.map_of(self.review, index) if self.review is not None else None
-        if found is None or heat is None or self.review is None or self.volume is None:
-            return None
-        try:
-            image = case_source(self.volume).image
-            mask, affine = segments.segment_mask(heat, self.view.share(heat), found, image.affine_ras_mm, image.shape)
-        except ValueError as error:
-            self._failed(error)
-            return None
-        sentence = self.review.sentences[index]
-        entry = segments.terminology_entry(sentence.text, sentence.answer.laterality)
-        return segments.add_segment(
-            self.scene, self.volume, mask, affine, name=sentence.text, colour=region_colour(index), terminology=entry
-        )
+        return None if heat is None else regions.place(heat, self.view.share(heat), self.volume, cursor_world_mm)
 
     # life
 
@@ -310,6 +312,7 @@ class AsapLogic:
             self._failed(error)
             return
         self.view.forget()
+        self.undo_stack.forget()
         self.review, volume = loaded if loaded is not None else (None, None)
         if volume is not None:
             self.parameters.volume = volume
@@ -332,10 +335,9 @@ class AsapLogic:
     def _scene_closed(self) -> None:
         self.cancel()
         self.view.forget()
+        self.undo_stack.forget()
         self.case, self.review = None, None
-        client, cases, self._cases = self._client, self._cases, Cases()
-        if client is not None:
-            self.background.start(lambda _work: cases.release(client), done=lambda _none: None, failed=self._quiet)
+        self._release(None)
         self._tell(Event("case"))
         self._tell(Event("report"))
 
@@ -347,9 +349,14 @@ class AsapLogic:
             self.view.clear()
             self.case = None
             self._tell(Event("case"))
-        client, cases, identity = self._client, self._cases, node.GetID()
-        if client is not None and cases.holds(identity):
-            self.background.start(lambda _work: cases.release(client, identity), done=lambda _none: None, failed=self._quiet)
+        if self._cases.holds(node.GetID()):
+            self._release(node.GetID())
+
+    def _release(self, node_id: str | None) -> None:
+        """Let the server free a volume node's case, or all."""
+        client, cases = self._client, self._cases
+        if client is not None:
+            self.background.start(lambda _work: cases.release(client, node_id), done=lambda _none: None, failed=self._quiet)
 
     def _plan(self, again: Callable[[], None]) -> Plan | None:
         client, model = self._client, self.model
@@ -377,18 +384,10 @@ class AsapLogic:
         self._tell(Event("case", seen.sentence if seen is not None else "", 1.0))
 
     def _progressed(self, progress: Progress) -> None:
-        message = progress.stage
-        if progress.queue_position:
-            message = _("waiting, position {position} in the queue").format(position=progress.queue_position)
-        self._tell(Event("progress", message, progress.share))
+        self._tell(progress_event(progress))
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, ClientError | ValueError):
-            self._tell(Event("error", str(error)))
-            return
-        log.error("asap: %s in the module", type(error).__name__)
-        text = _("The module failed ({kind}); save the scene and report it.").format(kind=type(error).__name__)
-        self._tell(Event("error", text))
+        self._tell(error_event(error))
 
     @staticmethod
     def _quiet(error: Exception) -> None:

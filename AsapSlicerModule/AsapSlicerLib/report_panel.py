@@ -1,4 +1,4 @@
-"""The report box: text in, sentences with what the model says of each, decisions by mouse or keyboard. The other file with Qt.
+"""The report box: sentences with what the model says of each, decisions by mouse or keyboard. Qt.
 
 Keys work while the list of sentences has the focus, and nowhere else: typing a report never accepts a sentence.
 """
@@ -6,23 +6,39 @@ Keys work while the list of sentences has the focus, and nowhere else: typing a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from html import escape
 from typing import Any
 
 import qt
 
-from .case_panel import PERCENT, box, button, read, row
 from .colours import region_colour
+from .events import Event
 from .i18n import _
-from .logic import AsapLogic, Event
+from .logic import AsapLogic
+from .report_box import ReportBox
 from .review import ReviewedSentence
 from .volume_nodes import Point
+from .widgets import box, button, label, read, row
+from .word_diff import as_html, word_changes
 
 WORDS, SAYS, CONFIDENCE, STATE = range(4)
-REPORT_FILTER = "Text (*.txt *.md);;All files (*)"
-MAX_FILE_BYTES = 1_000_000
+PERCENT = 100
 SWATCH_PIXELS = 12
 GREY = 128
+
+
+def word(name: str) -> str:
+    """An assertion or a state in the reader's language."""
+    words = {
+        "present": _("present"),
+        "absent": _("absent"),
+        "uncertain": _("uncertain"),
+        "draft": _("draft"),
+        "accepted": _("accepted"),
+        "edited": _("edited"),
+        "rejected": _("rejected"),
+    }
+    return words.get(name, name)
 
 
 class ReportPanel:
@@ -33,20 +49,7 @@ class ReportPanel:
         self._items: dict[int, Any] = {}
         self._place: Point | None = None
         form = box(_("Report"), layout)
-        self.text = qt.QPlainTextEdit()
-        self.text.setPlaceholderText(_("Paste a report here."))
-        self.text.setAccessibleName(_("Report text"))
-        self.text.setMaximumHeight(110)
-        self.text.setTabChangesFocus(True)
-        self.load = button(_("Load text..."), _("Read a report from a text file."), self._load)
-        self.ask = button(_("Find sentences"), _("Ask where every sentence of the report is true."), self._read_report)
-        self.sentence = qt.QLineEdit()
-        self.sentence.setPlaceholderText(_("Or type one sentence and press Enter"))
-        self.sentence.setAccessibleName(_("One sentence"))
-        self.sentence.returnPressed.connect(lambda *_args: self._ask_sentence())
-        form.addRow(self.text)
-        form.addRow(row(self.load, self.ask))
-        form.addRow(self.sentence)
+        self.report = ReportBox(form)
         self._build_list(form)
         self._build_actions(form)
         self._enable()
@@ -55,6 +58,7 @@ class ReportPanel:
         """Show what the scene brought and listen from now on."""
         self._logic = logic
         logic.listeners.append(self.on_event)
+        self.report.start_logic(logic)
         self.reader.setText(logic.parameters.reader)
         self._show_report()
 
@@ -63,7 +67,12 @@ class ReportPanel:
         if event.kind == "report":
             self._show_report()
         elif event.kind in ("shown", "case"):
+            self._measure()
             self._show_details()
+        elif event.kind == "region":
+            self._show_details()
+        elif event.kind == "segment":
+            self.details.setText(event.message)
         self._enable()
 
     def show_place(self, world_ras_mm: Point) -> None:
@@ -100,9 +109,12 @@ class ReportPanel:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         self.list.itemSelectionChanged.connect(lambda *_args: self._selected())
         self.list.itemChanged.connect(lambda *_args: self._checked())
-        self.details = qt.QLabel("")
-        self.details.setObjectName("AsapDetails")
-        self.details.setWordWrap(True)
+        self.progress = label("AsapProgress")
+        self.changes = label("AsapChanges")
+        self.changes.setTextFormat(qt.Qt.RichText)
+        self.changes.setToolTip(_("Struck out: words of the draft that went. Bold and underlined: words that came."))
+        self.changes.setVisible(False)
+        self.details = label("AsapDetails")
         self.details.setMinimumHeight(48)
         self.details.setAlignment(qt.Qt.AlignTop)
         self.edit_line = qt.QLineEdit()
@@ -110,7 +122,9 @@ class ReportPanel:
         self.edit_line.setVisible(False)
         self.edit_line.returnPressed.connect(lambda *_args: self._finish_edit())
         form.addRow(self.list)
+        form.addRow(self.progress)
         form.addRow(self.details)
+        form.addRow(self.changes)
         form.addRow(self.edit_line)
 
     def _build_actions(self, form: Any) -> None:
@@ -120,6 +134,7 @@ class ReportPanel:
             ("accept", _("Accept"), "A", _("Accept the sentence"), lambda: self._decide("accepted")),
             ("reject", _("Reject"), "R", _("Reject the sentence"), lambda: self._decide("rejected")),
             ("edit", _("Edit"), "E", _("Give the sentence other words"), self._begin_edit),
+            ("undo", _("Undo"), "U", _("Take the last decision back"), self._undo),
             ("toggle", _("Map on/off"), "M", _("Show or hide the heat"), self._toggle),
         )
         self.buttons: dict[str, Any] = {}
@@ -135,38 +150,15 @@ class ReportPanel:
         )
         self.clear = button(_("Clear overlay"), _("Take heat and outlines away."), self._clear)
         self.reader = qt.QLineEdit()
+        self.reader.setAccessibleName(_("Reader"))
         self.reader.setPlaceholderText(_("Your name stands beside your decisions"))
         self.reader.editingFinished.connect(lambda *_args: self._reader_named())
-        form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "accept"))))
-        form.addRow(row(*(self.buttons[name] for name in ("reject", "edit", "toggle"))))
+        form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "toggle"))))
+        form.addRow(row(*(self.buttons[name] for name in ("accept", "reject", "edit", "undo"))))
         form.addRow(row(self.segment, self.clear))
         form.addRow(_("Reader:"), self.reader)
 
     # the reader acts
-
-    def _load(self) -> None:
-        chosen = qt.QFileDialog.getOpenFileName(None, _("Load a report"), "", REPORT_FILTER)
-        name = chosen if isinstance(chosen, str) else chosen[0]
-        if name:
-            self.load_file(Path(name))
-
-    def load_file(self, path: Path) -> None:
-        """Put a text file's content into the report field; says so when it is not text."""
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise ValueError
-            self.text.setPlainText(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError):
-            self.details.setText(_("This file is not a text of at most a megabyte in UTF-8; save the report as plain text."))
-
-    def _read_report(self) -> None:
-        if self._logic is not None:
-            self._logic.read_report(str(read(self.text, "plainText")))
-
-    def _ask_sentence(self) -> None:
-        if self._logic is not None:
-            self._logic.ground([str(read(self.sentence, "text"))])
-            self.sentence.setText("")
 
     def _selected(self) -> None:
         index = self.current
@@ -228,8 +220,17 @@ class ReportPanel:
         index = self.current
         if self._logic is None or index is None:
             return
-        made = self._logic.make_segment(index, self._place)
-        self.details.setText(_("The region is cold there.") if made is None else _("The segment stands in ASAP segments."))
+        self._logic.make_segment(index, self._place)
+
+    def _undo(self) -> None:
+        index = self._logic.undo() if self._logic is not None else None
+        if index is not None:
+            self.list.setCurrentItem(self._items[index])
+
+    def _measure(self) -> None:
+        index = self.current
+        if self._logic is not None and index is not None and index in self._logic.view.shown:
+            self._logic.measure(index, self._place)
 
     def _reader_named(self) -> None:
         if self._logic is not None:
@@ -272,8 +273,11 @@ class ReportPanel:
         if current in self._items:
             self.list.setCurrentItem(self._items[current])
         self.list.blockSignals(False)
-        if review is not None and review.report and not str(read(self.text, "plainText")).strip():
-            self.text.setPlainText(review.report)
+        if review is None or not review.sentences:
+            self.progress.setText("")
+        else:
+            told = _("{done} of {all} reviewed")
+            self.progress.setText(told.format(done=review.reviewed, all=len(review.sentences)))
         self._show_details()
         self._enable()
 
@@ -282,10 +286,10 @@ class ReportPanel:
         item = qt.QTreeWidgetItem(parent)
         item.setText(WORDS, sentence.text)
         item.setData(WORDS, qt.Qt.UserRole, index)
-        item.setText(SAYS, _(answer.assertion))
+        item.setText(SAYS, word(answer.assertion))
         item.setText(CONFIDENCE, "" if answer.confidence is None else f"{PERCENT * answer.confidence:.0f} %")
-        item.setText(STATE, _(sentence.state))
-        item.setToolTip(WORDS, sentence.text)
+        item.setText(STATE, word(sentence.state))
+        item.setToolTip(WORDS, f"<p>{escape(sentence.text)}</p>")
         if answer.map is None:
             for column in range(4):
                 item.setForeground(column, qt.QBrush(qt.QColor(GREY, GREY, GREY)))
@@ -300,8 +304,12 @@ class ReportPanel:
         logic, index = self._logic, self.current
         if logic is None or logic.review is None or index is None or index >= len(logic.review.sentences):
             self.details.setText("")
+            self.changes.setVisible(False)
             return
         self.details.setText(" ".join(self._sayings(logic, index)))
+        sentence = logic.review.sentences[index]
+        self.changes.setVisible(sentence.text != sentence.draft)
+        self.changes.setText(as_html(word_changes(sentence.draft, sentence.text)))
 
     def _sayings(self, logic: AsapLogic, index: int) -> list[str]:
         sentence = logic.review.sentences[index] if logic.review is not None else None
@@ -316,13 +324,12 @@ class ReportPanel:
             lines.append(_("Caution: the heat lies on the other side than the sentence says."))
         if answer.map is not None and answer.confidence is None:
             lines.append(_("No confidence: this finding was not calibrated."))
-        if index in logic.view.shown:
-            island = logic.island(index, self._place)
-            if island is not None:
-                lines.append(_("Region at the threshold: {ml} ml.").format(ml=f"{island.millilitres:.1f}"))
+        measured = logic.regions.measured
+        if index in logic.view.shown and measured is not None and measured.index == index and measured.millilitres is not None:
+            lines.append(_("Region at the threshold: {ml} ml.").format(ml=f"{measured.millilitres:.1f}"))
         if sentence.decisions:
             last = sentence.decisions[-1]
-            lines.append(f"{_(last.state)}: {last.author or _('unnamed')}, {last.time_utc}")
+            lines.append(f"{word(last.state)}: {last.author or _('unnamed')}, {last.time_utc}")
         return lines
 
     def _enable(self) -> None:
@@ -331,9 +338,7 @@ class ReportPanel:
             self.buttons[name].setEnabled(chosen)
         for name in ("previous", "next", "toggle"):
             self.buttons[name].setEnabled(bool(self._items))
+        self.buttons["undo"].setEnabled(self._logic is not None and bool(self._logic.undo_stack))
         shown = self._logic.view.shown if self._logic is not None else ()
         self.segment.setEnabled(chosen and self.current in shown)
         self.clear.setEnabled(bool(shown))
-        ready = self._logic is not None and self._logic.server is not None and self._logic.volume is not None
-        for widget in (self.ask, self.sentence):
-            widget.setEnabled(ready)

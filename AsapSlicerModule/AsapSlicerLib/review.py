@@ -70,9 +70,13 @@ class Review:
         wording = sentence.text if text is None else " ".join(text.split())
         if state not in STATES or not wording:
             raise ValueError("A sentence is a draft, accepted, edited or rejected, and has words.")
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        decision = Decision(state, author, now, wording)
+        decision = Decision(state, author, time_now(), wording)
         return self._with(index, replace(sentence, decisions=(*sentence.decisions, decision)))
+
+    @property
+    def reviewed(self) -> int:
+        """How many sentences are no longer drafts."""
+        return sum(sentence.state != "draft" for sentence in self.sentences)
 
     def answered(self, index: int, answer: SentenceAnswer, weights_sha256: str) -> Review:
         """The review with the model's answer for a sentence's new wording."""
@@ -90,6 +94,11 @@ class Review:
 
     def _with(self, index: int, sentence: ReviewedSentence) -> Review:
         return replace(self, sentences=(*self.sentences[:index], sentence, *self.sentences[index + 1 :]))
+
+
+def time_now() -> str:
+    """Now in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def new_review(report: str, answer: GroundAnswer, earlier: Review | None = None) -> Review:

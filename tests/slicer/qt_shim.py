@@ -15,7 +15,7 @@ import slicer.util
 from PySide6 import QtCore, QtGui, QtWidgets
 
 _PLAIN = ("QCoreApplication", "QApplication", "QGuiApplication")
-_KEPT_CALLABLE = {"parent", "layout"}
+_KEPT_CALLABLE = {"parent", "layout", "sizeHint", "minimumSizeHint"}  # virtual methods of the same name would call themselves
 
 
 def _pythonqt_class(plain: type) -> type:

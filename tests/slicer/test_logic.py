@@ -219,15 +219,23 @@ def test_heat_becomes_a_segment_with_codes(bench: Bench) -> None:
     bench.logic.choose_volume(bench.stage.volume(np.zeros(wide, np.int16), oriented((-1, -1, 1), SPACING, wide)))
     bench.logic.ground(["A nodule in the right lung."])
     bench.wait()
-    made = bench.logic.make_segment(0)
+    bench.logic.make_segment(0)
+    bench.wait()
+    made = bench.logic.regions.made
     assert made is not None
     node, identity = made
     segment = node.GetSegmentation().GetSegment(identity)
     assert segment.GetName() == "A nodule in the right lung."
     assert "27925004" in segment.GetTerminology()
-    found = bench.logic.island(0)
+    bench.logic.measure(0)
+    bench.wait()
+    found = bench.logic.regions.measured
     assert found is not None
+    assert found.millilitres is not None
     labelmap = segment.GetRepresentation("Binary labelmap")
     voxels = sum(1 for n in range(labelmap.GetNumberOfPoints()) if labelmap.GetPointData().GetScalars().GetTuple1(n) > 0)
     assert voxels * 27 / 1000 == pytest.approx(found.millilitres, rel=0.35)  # 3 mm voxels; island on cells of 3 mm
-    assert bench.logic.make_segment(0, (900.0, 900.0, 900.0)) is None
+    bench.logic.make_segment(0, (900.0, 900.0, 900.0))
+    bench.wait()
+    assert bench.logic.regions.made is None
+    assert bench.events[-1] == Event("segment", "The region is cold there.")

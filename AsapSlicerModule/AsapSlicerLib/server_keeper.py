@@ -1,0 +1,46 @@
+"""Runs a command until whoever started this closes standard input or is gone; then ends the command and removes its folder.
+
+A program of its own, run by the server's Python: `python -I server_keeper.py FOLDER COMMAND...`. Standard library only. A pipe
+that closes is noticed on every system and whatever way Slicer ended, so that no server is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+STOP_S = 10.0
+
+
+def main(folder: str, *command: str) -> int:
+    """Run the command; its exit code."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def end(*_args: Any) -> None:
+        child.terminate()
+
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=_end_with_parent, args=(child,), daemon=True).start()
+    try:
+        return child.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_with_parent(child: subprocess.Popen[bytes]) -> None:
+    while os.read(0, 4096):
+        pass
+    child.terminate()
+    try:
+        child.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
