@@ -2,7 +2,8 @@
 
 Run: python -m tests.benchmarks.pretraining_step [--batch 1] [--repeats 3] [--threads 2]
 The reference is the same mathematics written plainly: float32, attention by explicit softmax, both texts padded to 512
-positions. On a machine that others use too, believe the ratios of processor seconds. All rows encode the visible tokens only, as the published method does. Dropout is off, so that losses compare.
+positions. All rows encode the visible tokens only, as the published method does, and dropout is off, so that losses compare.
+On a machine that others use too, believe the ratios of processor seconds.
 """
 
 from __future__ import annotations
