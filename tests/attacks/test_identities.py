@@ -195,3 +195,48 @@ def dicom_of(place: Place, who: Identity, folder: Path) -> None:
     assert answer.status == 200
     told = made.body.decode() + answer.body.decode()
     assert not [word for word in who.words if word in told]
+
+
+@pytest.mark.parametrize("fault", ["none", "no chest", "damaged", "mixed"])
+def test_the_command_line_tells_nothing_of_a_series_headers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    from asap.cli import main
+
+    who = Identity.made(COUNT + len(fault))
+    chest = thorax(spacing_mm=(5.0, 5.0, 5.0))
+    hu = np.full(chest.shape, -1000, np.int16) if fault == "no chest" else chest.hu.astype(np.int16)
+
+    def named(dataset: Any, slice_number: int) -> None:
+        dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = who.name, who.number, who.birth
+        dataset.AccessionNumber = who.accession
+        if fault == "mixed" and slice_number % 2:
+            dataset.SeriesInstanceUID = "1.2.826.0.1.3680043.10.9"
+
+    files = write_dicom(tmp_path / "series", hu, chest.affine, edit=named)
+    if fault == "damaged":
+        files[3].write_bytes(files[3].read_bytes()[:700])
+    out = tmp_path / "out"
+    try:
+        main(
+            [
+                "ground",
+                str(tmp_path / "series"),
+                "--sentence",
+                "The heart is enlarged.",
+                "--out",
+                str(out),
+                "--model",
+                "asap-test",
+            ]
+        )
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == (0 if fault == "none" else 2)
+    said = capsys.readouterr()
+    told = said.out + said.err
+    for path in out.rglob("*"):
+        told += path.name + (path.read_bytes().decode("latin-1") if path.is_file() else "")
+    assert not [word for word in who.words if word in told]
+    assert fault == "none" or len(said.err.strip().splitlines()) == 1
