@@ -50,7 +50,10 @@ class Nothing(BasicInferTask):
         return [LoadImaged(keys="image"), EnsureChannelFirstd(keys="image")]
 
     def inferer(self, data=None):
-        return [lambda d: {**d, "pred": torch.zeros_like(d["image"][0], dtype=torch.uint8)}]
+        return None
+
+    def run_inferer(self, data, convert_to_batch=True, device="cpu"):
+        return {**data, "pred": torch.zeros(data["image"].shape[1:], dtype=torch.uint8)}
 
     def post_transforms(self, data=None):
         return []
@@ -94,6 +97,8 @@ def stock_server(folder: Path, studies: Path) -> Iterator[str]:
             else:
                 raise SystemExit("stock MONAI Label did not start:\n" + log.read_text(errors="replace")[-2000:])
             yield url
+        except OSError as error:
+            raise SystemExit("stock MONAI Label failed:\n" + log.read_text(errors="replace")[-3000:]) from error
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
