@@ -21,6 +21,7 @@ from .volume_nodes import Point
 
 OWNED = "ASAP.role"  # node attribute by which our nodes are found again in a reopened scene
 OUTLINE_PARTS = 3  # the outline follows what is drawn: linear interpolation between cells
+OUTLINE_CELLS = 600_000  # in a surface that is made while a reader waits: some 30 ms
 SURFACE = "Closed surface"
 
 
@@ -223,7 +224,8 @@ class HeatmapDisplay:
 
 def closed_surface(heat: HeatMap, share: float) -> Any:
     """The surface at `share` of the peak, closed where the map ends, in RAS+ mm."""
-    smooth = heat.subdivided(OUTLINE_PARTS)
+    parts = int((OUTLINE_CELLS / heat.heat_abc.size) ** (1 / 3))
+    smooth = heat.subdivided(min(max(parts, 1), OUTLINE_PARTS))
     padded = np.pad(smooth.heat_abc, 1)
     image = vtk.vtkImageData()
     image.SetDimensions(*padded.shape)

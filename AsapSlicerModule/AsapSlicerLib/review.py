@@ -10,6 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from asap.client import GroundAnswer, SentenceAnswer
@@ -116,16 +117,27 @@ def new_review(report: str, answer: GroundAnswer, earlier: Review | None = None)
 
 def to_json(review: Review) -> str:
     """One line of ASCII JSON, the text of the MRML node."""
-    sentences = [
-        {
-            "draft": sentence.draft,
-            "weights_sha256": sentence.weights_sha256,
-            "decisions": [dataclasses.asdict(decision) for decision in sentence.decisions],
-            "answer": _answer_record(sentence.answer),
-        }
-        for sentence in review.sentences
-    ]
-    record = {"format": FORMAT, "report": review.report, "model": review.model, "notice": review.notice, "sentences": sentences}
+    rows = ",".join(_sentence_json(sentence) for sentence in review.sentences)
+    record = {"format": FORMAT, "report": review.report, "model": review.model, "notice": review.notice}
+    return f'{_compact(record)[:-1]},"sentences":[{rows}]}}'
+
+
+def _sentence_json(sentence: ReviewedSentence) -> str:
+    record = {
+        "draft": sentence.draft,
+        "weights_sha256": sentence.weights_sha256,
+        "decisions": [dataclasses.asdict(decision) for decision in sentence.decisions],
+    }
+    return f'{_compact(record)[:-1]},"answer":{_answer_json(sentence.answer)}}}'
+
+
+@lru_cache(maxsize=4096)
+def _answer_json(answer: SentenceAnswer) -> str:
+    """Kept, because every decision writes the whole review and no answer ever changes."""
+    return _compact(_answer_record(answer))
+
+
+def _compact(record: dict[str, Any]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
