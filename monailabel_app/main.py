@@ -30,16 +30,17 @@ from monailabel_app.lib.strategies import RandomUnlabelled
 from monailabel_app.server.settings import GUARDED, is_loopback
 
 LOG = logging.getLogger("monailabel_app")
+HOOK = "--uvicorn_app monailabel_app.server.app:app"
 
 
 def _check_stock_launcher(arguments: list[str]) -> None:
-    """Started by `monailabel start_server`: nothing stands between a caller and MONAI Label's routes. Raises InputError."""
+    """Without our hook nothing stands between a caller and MONAI Label's routes: on this machine only. Raises InputError."""
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=True)
     known.add_argument("-i", "--host", default="0.0.0.0")
     host = known.parse_known_args(arguments)[0].host
     if not is_loopback(host):
-        raise InputError("MONAI Label's launcher has no guards, so it may not serve other machines: use `asap serve`.")
-    LOG.warning("Started by MONAI Label's launcher: the guards are absent (token, hosts, sizes, names). Use `asap serve`.")
+        raise InputError(f"Without guards other machines may not be served: use `asap serve`, or add {HOOK}.")
+    LOG.warning("The guards are absent (token, hosts, sizes, names): use `asap serve`, or add %s.", HOOK)
 
 
 class AsapApp(MONAILabelApp):  # type: ignore[misc]

@@ -1,19 +1,20 @@
-"""`python -m monailabel_app.serve`: MONAI Label with the ASAP app behind our guards, until it is told to stop."""
+"""`python -m monailabel_app.serve`: MONAI Label with the ASAP app behind our guards, until it is told to stop.
+
+The application is the one MONAI Label's launcher gets through `--uvicorn_app` (`server/launched.py`). The process is our own:
+that launcher tells a taken port only after all imports, makes a studies folder that was misspelt, writes folders and a log that
+quotes paths into the app's folder, which may be read-only, and waits without end for connections when it stops.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -23,12 +24,11 @@ from asap.commands.serve import Serve
 from asap.errors import AsapError, InputError
 from monailabel_app.server.auth import load_tokens
 from monailabel_app.server.log import set_up_logging, where
+from monailabel_app.server.private_folder import private_folder
 from monailabel_app.server.settings import ServerSettings, checked
 
 LOG = logging.getLogger("asap.server")
 PYTHON = (3, 11)
-RUNTIME_PREFIX = "asap-server-"
-LOCK_NAME = "lock"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AsapError when it cannot start."""
     tokens = load_tokens(settings.token_file, settings.admin_token_file)
-    with _listening(settings) as listener, _private_folder() as runtime:
+    with _listening(settings) as listener, private_folder() as runtime:
         settings = replace(settings, port=listener.getsockname()[1])
         from monailabel_app.server.app import application  # noqa: PLC0415 - seconds of imports, after the quick refusals
         from monailabel_app.server.http import serve_until_stopped  # noqa: PLC0415
@@ -77,35 +77,6 @@ def _listening(settings: ServerSettings) -> Iterator[socket.socket]:
         raise InputError("This address and port cannot be listened on; is another server running? Try --port 0.") from error
     with listener:
         yield listener
-
-
-@contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder only this user can enter, where every temporary file of this process goes; removed at the end.
-
-    Folders of servers that were killed are removed too: their lock is free.
-    """
-    root = Path(tempfile.gettempdir())
-    for left in root.glob(f"{RUNTIME_PREFIX}*"):
-        _remove_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX))
-    with (folder / LOCK_NAME).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        (folder / "tmp").mkdir(mode=0o700)
-        tempfile.tempdir = os.environ["TMPDIR"] = str(folder / "tmp")
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    with suppress(OSError):
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            return
-        with (folder / LOCK_NAME).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _leave(code: int) -> NoReturn:

@@ -1,25 +1,41 @@
 """The ASGI application: MONAI Label's own, with our routes in place of its blocking ones, inside the guards.
 
-`application` is what `asap serve` runs. The order matters: MONAI Label reads its settings when its modules are first imported,
-and its routers are copied into its application when that is built.
+`application` is what `asap serve` runs; `app`, built when it is first asked for, is the same for MONAI Label's launcher
+(`--uvicorn_app monailabel_app.server.app:app`). The order matters: MONAI Label reads its settings when its modules are first
+imported, and its routers are copied into its application when that is built.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from asap.errors import AsapError
 from monailabel_app.lib.torchvision_guard import guard_torchvision
 from monailabel_app.server.auth import Tokens
-from monailabel_app.server.guards import Guards
+from monailabel_app.server.guards import Application, Guards
 from monailabel_app.server.settings import GUARDED, ServerSettings
 
 APP_FOLDER = Path(__file__).parents[1]
+
+
+def __getattr__(name: str) -> Application:
+    if name != "app":
+        raise AttributeError(name)
+    from monailabel_app.server.launched import launched_application  # noqa: PLC0415 - only where a launcher asks for it
+
+    try:
+        globals()["app"] = built = launched_application()
+    except AsapError as error:  # uvicorn would show a trace
+        print(f"asap: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(error.exit_code) from error
+    return built
 
 
 def application(settings: ServerSettings, tokens: Tokens, runtime: Path) -> Guards:

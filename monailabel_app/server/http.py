@@ -1,16 +1,19 @@
-"""HTTP/1.1 by uvicorn, with a limit on the time a client takes for its request line and headers."""
+"""HTTP/1.1 by uvicorn, with limits on the time for request line and headers and on connections, and refusals in our form."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from contextlib import suppress
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from monailabel_app.server.guards import Guards
+from monailabel_app.server.guards import ALWAYS, Guards
+from monailabel_app.server.service_errors import ServiceError
 from monailabel_app.server.settings import ServerSettings
 
 HEADERS_S = 10.0
@@ -21,9 +24,17 @@ HEADER_BYTES = 32 * 1024
 
 
 class PatientProtocol(H11Protocol):
-    """Ends a connection on which a request has begun but its headers do not arrive in HEADERS_S."""
+    """Ends a connection on which a request has begun but its headers do not arrive in HEADERS_S.
+
+    Its limits are its own, so that they hold under MONAI Label's launcher too, which has no options for them.
+    """
 
     _headers_due: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.limit_concurrency = CONNECTIONS
+        self.ws_protocol_class = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: its first request is due."""
@@ -44,6 +55,15 @@ class PatientProtocol(H11Protocol):
         """The connection is gone."""
         self._headers_arrived()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets the refusal of every other bad request."""
+        refusal = ServiceError(400, "bad_request", "The request is not HTTP/1.1 as this server reads it.")
+        body = json.dumps(refusal.body()).encode()
+        head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+        for event in (h11.Response(status_code=400, headers=[*head, *ALWAYS]), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _await_headers(self) -> None:
         self._headers_due = self.loop.call_later(HEADERS_S, self._give_up)
@@ -76,7 +96,6 @@ def serve_until_stopped(app: Guards, listener: socket.socket, settings: ServerSe
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=CONNECTIONS,
         h11_max_incomplete_event_size=HEADER_BYTES,
         **tls,
     )

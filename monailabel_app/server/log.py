@@ -28,13 +28,16 @@ def set_up_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlaceOnly())
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
+    for logger in (root, *(known for known in root.manager.loggerDict.values() if isinstance(known, logging.Logger))):
+        logger.propagate = True
+        for old in logger.handlers[:]:
+            logger.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     for name in ("asap", "monailabel_app"):
         logging.getLogger(name).setLevel(logging.INFO)
-    logging.getLogger("timeloop").disabled = True  # brings a handler of its own
+    for name in ("timeloop", "uvicorn.access"):  # one brings a handler of its own, of the other only the place would be left
+        logging.getLogger(name).disabled = True
     logging.captureWarnings(True)
 
 
