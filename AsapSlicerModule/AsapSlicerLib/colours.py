@@ -1,7 +1,8 @@
 """Colours that readers with any colour vision can tell apart, by formula. numpy only.
 
 Heat: a path through CIELAB (CIE 15:2004) whose lightness rises evenly and whose hue only runs between blue and yellow, the axis
-that red-green deficiency leaves alone. Regions: the eight colours of Okabe and Ito (2008), without black and grey.
+that red-green deficiency leaves alone. Neither end is so dark nor so
+light that it is lost: blue stays clear of black lung, orange of the white mediastinum in a lung window. Regions: the eight colours of Okabe and Ito (2008), without black and grey.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ REGION_COLOURS: tuple[Colour, ...] = (
     (0.84, 0.37, 0.00),
     (0.00, 0.45, 0.70),
 )
-LIGHTNESS = (28.0, 93.0)
-BLUE_TO_YELLOW = (-62.0, 82.0)
-GREEN_TO_RED = (24.0, -4.0)
+LIGHTNESS = (40.0, 78.0)
+BLUE_TO_YELLOW = (-66.0, 80.0)
+GREEN_TO_RED = (24.0, 25.0)
+HEAT_OPACITY = (0.45, 1.0)  # at the threshold, at the peak: the image shows through where the model is least sure
+OUTLINE_COLOUR: Colour = (1.0, 0.42, 0.0)  # of a region that is shown alone
 D65_WHITE = np.array([0.95047, 1.0, 1.08883])
 SRGB_FROM_XYZ = np.array(
     [[3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560], [0.0556434, -0.2040259, 1.0572252]]

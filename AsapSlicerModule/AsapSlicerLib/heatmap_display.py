@@ -14,7 +14,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from . import volume_nodes
-from .colours import Colour, heat_colours
+from .colours import HEAT_OPACITY, Colour, heat_colours
 from .heat_maps import HeatMap
 from .i18n import _
 from .volume_nodes import Point
@@ -48,10 +48,7 @@ class HeatmapDisplay:
         volume_nodes.set_volume(node, heat.heat_abc, heat.affine_ras_mm)
         volume_nodes.follow_transform(node, volume)
         display = node.GetDisplayNode()
-        was_modifying = display.StartModify()
-        display.SetWindowLevelMinMax(0.0, heat.peak)
         self._cut(display, heat.peak, share)
-        display.EndModify(was_modifying)
         self.set_legend(legend)
         for composite in self._of_class("vtkMRMLSliceCompositeNode"):
             if composite.GetForegroundVolumeID() != node.GetID():
@@ -191,14 +188,20 @@ class HeatmapDisplay:
         table.SetAttribute(OWNED, "colours")
         table.SetTypeToUser()
         table.SetNumberOfColors(len(colours))
+        opacities = np.linspace(*HEAT_OPACITY, len(colours))
         for index, (red, green, blue) in enumerate(colours):
-            table.SetColor(index, f"{index / (len(colours) - 1):.0%}", float(red), float(green), float(blue), 1.0)
+            name = f"{index / (len(colours) - 1):.0%}"
+            table.SetColor(index, name, float(red), float(green), float(blue), float(opacities[index]))
         return self._scene.AddNode(table)
 
     @staticmethod
     def _cut(display: Any, peak: float, share: float) -> None:
+        """Hide heat under `share` of the peak; the colours run from there to the peak."""
+        was_modifying = display.StartModify()
+        display.SetWindowLevelMinMax(share * peak, max(peak, 1e-30))
         display.SetLowerThreshold(share * peak)
         display.SetUpperThreshold(max(peak, 1e-30) * 2)
+        display.EndModify(was_modifying)
 
     def _add(self, class_name: str, name: str, role: str) -> Any:
         node = self._scene.AddNewNodeByClass(class_name, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import volume_nodes
-from .colours import region_colour
+from .colours import OUTLINE_COLOUR, region_colour
 from .heat_maps import HeatMap, heat_map
 from .heatmap_display import HeatmapDisplay, Outline
 from .parameters import Parameters
@@ -87,7 +87,9 @@ class SentenceView:
         return sorted(warm, key=lambda one: -one[1])
 
     def _outline(self, review: Review, maps: dict[int, HeatMap], volume: Any) -> None:
+        alone = len(maps) == 1
         outlines = [
-            Outline(review.sentences[index].text, heat, self.share(heat), region_colour(index)) for index, heat in maps.items()
+            Outline(review.sentences[index].text, heat, self.share(heat), OUTLINE_COLOUR if alone else region_colour(index))
+            for index, heat in maps.items()
         ]
         self.display.outline(outlines if self._parameters.outline or len(outlines) > 1 else [], volume)
