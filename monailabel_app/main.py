@@ -27,6 +27,7 @@ from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDat
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
 from monailabel_app.lib.strategies import RandomUnlabelled
+from monailabel_app.lib.turns import Turns, Work, one_at_a_time
 from monailabel_app.server.settings import GUARDED, is_loopback
 
 LOG = logging.getLogger("monailabel_app")
@@ -49,6 +50,7 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         if GUARDED not in conf:
             _check_stock_launcher(sys.argv)
+        self.turns: Turns = one_at_a_time  # the server puts its lanes here
         super().__init__(
             app_dir,
             studies,
@@ -62,7 +64,10 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         """One task for each model."""
         named = self.conf.get("models", "")
         names = tuple(name for name in named.split(",") if name) or DEFAULT_MODELS
-        return {name: GroundTask(engine) for name, engine in engines(names).items()}
+        return {name: GroundTask(engine, self._take_turn) for name, engine in engines(names).items()}
+
+    def _take_turn(self, work: Work) -> None:
+        self.turns(work)
 
     def init_strategies(self) -> dict[str, Strategy]:
         """Which study to label next: any unlabelled one, long unseen ones sooner."""

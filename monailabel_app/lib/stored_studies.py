@@ -12,6 +12,7 @@ from asap.errors import InputError
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.io.read import read_volume
+from asap.pause import Pause, no_pause
 from asap.volume import Affine
 
 MAX_STUDIES = 16
@@ -35,21 +36,33 @@ class StoredStudies:
         self._kept: OrderedDict[tuple[Signature, bool], StoredStudy] = OrderedDict()
         self._lock = threading.Lock()
 
-    def encoded(self, path: Path, *, fine: bool) -> StoredStudy:
-        """Read (in the sandboxed child) and encode, or recall. Raises AsapError."""
+    def known(self, path: Path, *, fine: bool) -> StoredStudy | None:
+        """Recall a study that was encoded and whose file is unchanged. Raises InputError when the file is gone."""
+        return self._recall((signature(path), fine))
+
+    def encoded(self, path: Path, *, fine: bool, pause: Pause = no_pause) -> StoredStudy:
+        """Read (in the sandboxed child) and encode, or recall. pause: called meanwhile; what it raises ends it.
+
+        Raises AsapError.
+        """
         key = (signature(path), fine)
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None:
-                self._kept.move_to_end(key)
-                return known
-        volume = read_volume(path)
-        study = StoredStudy(self._engine.encode(volume, fine=fine), volume.shape, volume.affine)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        volume = read_volume(path, pause)
+        features = self._engine.encode(volume, fine=fine, between_blocks=pause)
+        study = StoredStudy(features, volume.shape, volume.affine)
         with self._lock:
             self._kept[key] = study
             while len(self._kept) > MAX_STUDIES:
                 self._kept.popitem(last=False)
         return study
+
+    def _recall(self, key: tuple[Signature, bool]) -> StoredStudy | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
 
 
 def signature(path: Path) -> Signature:

@@ -91,6 +91,7 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
         config=ServiceConfig(sessions=settings.sessions),
         datastore=datastore,
     )
+    app_instance().turns = service.run_errand
     app.include_router(asap_router(service))
     app.include_router(auth_router(tokens))
     answer_faults(app)

@@ -9,15 +9,15 @@ import threading
 from collections.abc import Callable, Collection
 
 from asap.errors import Cancelled
+from monailabel_app.server.errands import Turn
 from monailabel_app.server.fair_queue import FairQueue
-from monailabel_app.server.jobs import Job
 from monailabel_app.server.service_errors import queue_full
 
 
 class Lane:
     """One queue and the thread that empties it. run: does one step of a job; True when the job needs this lane no more."""
 
-    def __init__(self, name: str, run: Callable[[Job], bool]) -> None:
+    def __init__(self, name: str, run: Callable[[Turn], bool]) -> None:
         self.name = name
         self.run = run
         self.queue = FairQueue()
@@ -32,7 +32,9 @@ class Lane:
 class Lanes:
     """The bounded queue of both lanes. Everything below is guarded by one condition."""
 
-    def __init__(self, *, limit: int, yield_s: float, run_image: Callable[[Job], bool], run_text: Callable[[Job], bool]) -> None:
+    def __init__(
+        self, *, limit: int, yield_s: float, run_image: Callable[[Turn], bool], run_text: Callable[[Turn], bool]
+    ) -> None:
         self._limit = limit
         self._yield_s = yield_s
         self._changed = threading.Condition()
@@ -56,8 +58,11 @@ class Lanes:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        for lane in (self._image, self._text):
+            for job in lane.queue.jobs():
+                job.cancelled()
 
-    def submit(self, job: Job, *, encoded: bool, open_sessions: Collection[str]) -> None:
+    def submit(self, job: Turn, *, encoded: bool, open_sessions: Collection[str]) -> None:
         """Queue a job: on the text lane when its case is encoded, else on the image lane.
 
         429 queue_full when the queue is full, or when its last places are needed so that every other open session can have one.
@@ -71,19 +76,19 @@ class Lanes:
             (self._text if encoded else self._image).queue.push(job)
             self._announce()
 
-    def to_text(self, job: Job) -> None:
+    def to_text(self, job: Turn) -> None:
         """Hand a running job on to the text lane; it was counted when it came."""
         with self._changed:
             self._text.queue.push_back_in_front(job)
             self._announce()
 
-    def to_image(self, job: Job) -> None:
+    def to_image(self, job: Turn) -> None:
         """Send a job back whose case was put away meanwhile."""
         with self._changed:
             self._image.queue.push_back_in_front(job)
             self._announce()
 
-    def promote(self, is_encoded: Callable[[Job], bool]) -> None:
+    def promote(self, is_encoded: Callable[[Turn], bool]) -> None:
         """Move jobs whose case has been encoded meanwhile to the text lane."""
         with self._changed:
             for job in self._image.queue.jobs():
@@ -92,21 +97,21 @@ class Lanes:
                     self._text.queue.push(job)
             self._announce()
 
-    def withdraw(self, job: Job) -> None:
+    def withdraw(self, job: Turn) -> None:
         """Take a job out of its queue, if it still waits in one."""
         with self._changed:
             for lane in (self._image, self._text):
                 lane.queue.remove(job)
             self._announce()
 
-    def give_way(self, job: Job) -> None:
+    def give_way(self, job: Turn) -> None:
         """Called by long work between its steps: raises Cancelled when the job was, and lets waiting sentences go first."""
         with self._changed:
             if self._text.busy:
                 self._changed.wait_for(lambda: not self._text.busy or self._closing, timeout=self._yield_s)
         self.check(job)
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Turn) -> None:
         """Called by long work that stands in nobody's way: raises Cancelled when the job was, or the server ends."""
         if job.cancel.is_set() or self._closing:
             raise Cancelled("The job was cancelled.")

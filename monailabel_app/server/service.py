@@ -14,6 +14,7 @@ from asap import __version__, limits
 from asap.inference.engine import Engine
 from asap.models.catalog import MODELS
 from asap.text.read import read_report, read_sentence
+from monailabel_app.lib.turns import Work
 from monailabel_app.server.jobs import Job, Question
 from monailabel_app.server.runtime_folder import claim
 from monailabel_app.server.schemas import GroundRequest, JobRequest, StudyRequest, UploadDeclaration
@@ -169,10 +170,17 @@ class Service:
         with session.lock:
             if study.closed or session.closed:
                 raise not_found("study")
-            self.worker.submit(job, {other.id for other in self.sessions.all()})
+            self.worker.submit(job, self._open_sessions())
             session.jobs[job.id] = job
         self._forget_old(session)
         return job
+
+    def run_errand(self, work: Work) -> None:
+        """Do the work of a client that speaks MONAI Label's protocol, in its turn. 429 no place in the queue."""
+        self.worker.run_errand(work, self._open_sessions())
+
+    def _open_sessions(self) -> set[str]:
+        return {session.id for session in self.sessions.all()}
 
     def job(self, session: Session, job_id: str) -> Job:
         """A job of this session, whose client asks for it; 404 for any other."""

@@ -1,8 +1,7 @@
-"""`POST /infer/{model}` for stock clients: a written list of parameters, images by id only, one place in a short queue."""
+"""`POST /infer/{model}` for stock clients: a written list of parameters, images by id only, a place in the server's one queue."""
 
 from __future__ import annotations
 
-import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from monailabel.interfaces.utils.app import app_instance
 from requests_toolbelt import MultipartEncoder
 
 from asap import limits
-from monailabel_app.server.service_errors import ServiceError, queue_full
+from monailabel_app.server.service_errors import ServiceError
 from monailabel_app.server.stock_names import checked_extension, json_object, stored_upload
 from monailabel_app.server.stock_sessions import session_image
 
@@ -21,8 +20,6 @@ USED_KEYS = frozenset({"sentence", "report", "fine", "result_extension", "result
 # What MONAI Label's clients add on their own; none of it changes an answer.
 IGNORED_KEYS = frozenset({"client_id", "result_dtype", "label_info", "description", "model"})
 MAX_PARAMS_CHARS = 8 * limits.MAX_REPORT_CHARS
-MAX_WAITING = 8
-_places = threading.BoundedSemaphore(MAX_WAITING)
 
 
 class Output(StrEnum):
@@ -49,13 +46,8 @@ def run_inference(  # noqa: PLR0917 - FastAPI passes them by name
     asked = json_object(params, MAX_PARAMS_CHARS)
     if asked.keys() - USED_KEYS - IGNORED_KEYS:
         raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(USED_KEYS))}.")
-    if not _places.acquire(blocking=False):
-        raise queue_full()
-    try:
-        request = {"model": model, **{key: asked[key] for key in asked.keys() & USED_KEYS}}
-        answer = _infer(app, request, image, session_id, file)
-    finally:
-        _places.release()
+    request = {"model": model, **{key: asked[key] for key in asked.keys() & USED_KEYS}}
+    answer = _infer(app, request, image, session_id, file)
     labels = Path(answer["file"]) if answer["file"] else None
     if labels is not None:
         background_tasks.add_task(labels.unlink, missing_ok=True)

@@ -15,7 +15,9 @@ from asap.inference.engine import Engine
 from asap.inference.features import FeatureCache, StudyFeatures
 from asap.inference.memory import is_out_of_memory
 from asap.volume import Volume
+from monailabel_app.lib.turns import Work
 from monailabel_app.server.answers import answer_record
+from monailabel_app.server.errands import Errand, Turn
 from monailabel_app.server.jobs import Job
 from monailabel_app.server.lanes import Lanes
 from monailabel_app.server.log import where
@@ -48,20 +50,32 @@ class Worker:
         """Queue a job. 429 queue_full."""
         self.lanes.submit(job, encoded=self.is_encoded(job), open_sessions=open_sessions)
 
-    def is_encoded(self, job: Job) -> bool:
+    def run_errand(self, work: Work, open_sessions: Collection[str]) -> None:
+        """Do the work of a stock client in its turn and wait for it. 429 queue_full; raises what it failed with."""
+        errand = Errand(work)
+        self.lanes.submit(errand, encoded=work.encoded(), open_sessions=open_sessions)
+        errand.wait()
+
+    def is_encoded(self, job: Turn) -> bool:
         """Whether the job's case is encoded as it needs it."""
+        if isinstance(job, Errand):
+            return False
         return self.shelf.find(job.study, job.question.model, fine=job.question.fine) is not None
 
-    def _run_image(self, job: Job) -> bool:
-        return self._run(job, self._encode_case)
+    def _run_image(self, job: Turn) -> bool:
+        if isinstance(job, Errand):
+            return self._run(job, lambda: self._encode_errand(job))
+        return self._run(job, lambda: self._encode_case(job))
 
-    def _run_text(self, job: Job) -> bool:
-        return self._run(job, self._answer_some)
+    def _run_text(self, job: Turn) -> bool:
+        if isinstance(job, Errand):
+            return self._run(job, job.answer_some)
+        return self._run(job, lambda: self._answer_some(job))
 
-    def _run(self, job: Job, step: Callable[[Job], bool]) -> bool:
+    def _run(self, job: Turn, step: Callable[[], bool]) -> bool:
         """One step of a job: whatever goes wrong is that job's answer, and the lane goes on."""
         try:
-            return step(job)
+            return step()
         except Cancelled:
             job.cancelled()
         except Exception as error:
@@ -69,6 +83,11 @@ class Worker:
             job.failed(answer)
             if answer.status >= 500:
                 log.error("job failed: %s %s: %s", answer.code, answer.id, where(error))
+        return True
+
+    def _encode_errand(self, errand: Errand) -> bool:
+        errand.encode(lambda: self.lanes.give_way(errand))
+        self.lanes.to_text(errand)
         return True
 
     def _encode_case(self, job: Job) -> bool:

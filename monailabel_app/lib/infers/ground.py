@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,20 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from asap import limits
 from asap.commands.ground import grounding_record
 from asap.errors import InputError, LimitError
+from asap.grounding import Grounding
 from asap.inference.engine import Engine
+from asap.pause import Pause
 from asap.report import Sentence
 from asap.text.read import read_report, read_sentence
 from monailabel_app.lib.label_map import MAX_LABELS, label_map, write_labels
-from monailabel_app.lib.stored_studies import StoredStudies
+from monailabel_app.lib.stored_studies import StoredStudies, StoredStudy
+from monailabel_app.lib.turns import Turns
 
 NOTICE = "Research use. AI-generated. Not for diagnosis."
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd")
 # What a viewer that knows nothing of sentences asks when its user presses "Run".
 FIRST_SENTENCE = "The heart is normal in size."
-_computing = threading.Lock()  # one inference at a time: two would share the same cores and twice the memory
+SENTENCES_AT_ONCE = 16  # a pass of the text encoder; clicks of others come in between
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class GroundRequest:
 class GroundTask(InferTask):  # type: ignore[misc]
     """One engine as a task of type segmentation, which is what stock viewers offer a button for."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turns: Turns) -> None:
         grounder = engine.grounder
         super().__init__(
             type=InferType.SEGMENTATION,
@@ -51,6 +53,7 @@ class GroundTask(InferTask):  # type: ignore[misc]
         )
         self._engine = engine
         self._studies = StoredStudies(engine)
+        self._turns = turns
 
     def info(self) -> dict[str, Any]:
         """What `/info` says of the model."""
@@ -70,9 +73,9 @@ class GroundTask(InferTask):  # type: ignore[misc]
     def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """Answer one request: (path of the label image, JSON). No path when no sentence has a place. Raises AsapError."""
         asked = checked_request(request)
-        with _computing:
-            study = self._studies.encoded(asked.path, fine=asked.fine)
-            groundings = self._engine.ground(study.features, asked.sentences)
+        work = GroundWork(self._engine, self._studies, asked)
+        self._turns(work)
+        study, groundings = work.study, work.groundings
         document = {
             "notice": NOTICE,
             "model": {"name": self._engine.grounder.name, "weights_sha256": self._engine.grounder.weights_sha256},
@@ -91,6 +94,36 @@ class GroundTask(InferTask):  # type: ignore[misc]
             path.unlink(missing_ok=True)
             raise
         return str(path), document
+
+
+class GroundWork:
+    """One request as work that waits for its turn. study, groundings: what came of it."""
+
+    study: StoredStudy
+
+    def __init__(self, engine: Engine, studies: StoredStudies, asked: GroundRequest) -> None:
+        self.groundings: list[Grounding] = []
+        self._engine = engine
+        self._studies = studies
+        self._asked = asked
+
+    def encoded(self) -> bool:
+        """Whether the file's features are still there."""
+        known = self._studies.known(self._asked.path, fine=self._asked.fine)
+        if known is not None:
+            self.study = known
+        return known is not None
+
+    def encode(self, pause: Pause) -> None:
+        """Read and encode the file, or recall what another request meanwhile made of it."""
+        self.study = self._studies.encoded(self._asked.path, fine=self._asked.fine, pause=pause)
+
+    def answer_some(self) -> bool:
+        """The next few sentences; True when all are answered."""
+        first = len(self.groundings)
+        some = self._asked.sentences[first : first + SENTENCES_AT_ONCE]
+        self.groundings += self._engine.ground(self.study.features, some)
+        return len(self.groundings) == len(self._asked.sentences)
 
 
 def checked_request(request: dict[str, Any]) -> GroundRequest:
