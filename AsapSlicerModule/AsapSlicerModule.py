@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from AsapSlicerLib import translation
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -30,6 +31,7 @@ class AsapSlicerModule(ScriptedLoadableModule):
 
     def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
+        translation.install_chosen()
         parent.title = _("ASAP report grounding")
         parent.categories = ["Chest Imaging Platform"]
         parent.dependencies = []
@@ -40,6 +42,14 @@ class AsapSlicerModule(ScriptedLoadableModule):
             "Research use. AI-generated. Not for diagnosis."
         )
         parent.acknowledgementText = _("Method: ASAP, arXiv 2606.00602. Open source under Apache-2.0.")
+        slicer.app.connect("startupCompleted()", register_sample_data)
+
+
+def register_sample_data() -> None:
+    """Once Slicer has started: name the public sample CT to its Sample Data module."""
+    from AsapSlicerLib.sample_data import register
+
+    register()
 
 
 class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from asap.client import ClientError, Progress
+from asap.client import Cancelled, ClientError, Progress
 
 from . import coverage
 from .cases import Origin
@@ -44,6 +44,8 @@ def progress_event(progress: Progress) -> Event:
 
 def error_event(error: Exception) -> Event:
     """Why something failed and what to do: the error's own sentence when it is made for readers."""
+    if isinstance(error, Cancelled):
+        return Event("error", f"{error} {_('Ask again.')}")
     if isinstance(error, ClientError | ValueError):
         return Event("error", str(error))
     log.error("asap: %s in the module", type(error).__name__)

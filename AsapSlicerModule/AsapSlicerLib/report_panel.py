@@ -28,7 +28,7 @@ GREY = 128
 
 
 def word(name: str) -> str:
-    """An assertion or a state in the reader's language."""
+    """An assertion, a state or a section in the reader's language."""
     words = {
         "present": _("present"),
         "absent": _("absent"),
@@ -37,6 +37,14 @@ def word(name: str) -> str:
         "accepted": _("accepted"),
         "edited": _("edited"),
         "rejected": _("rejected"),
+        "findings": _("findings"),
+        "impression": _("impression"),
+        "technique": _("technique"),
+        "comparison": _("comparison"),
+        "clinical_information": _("clinical information"),
+        "examination": _("examination"),
+        "recommendation": _("recommendation"),
+        "added": _("added"),
     }
     return words.get(name, name)
 
@@ -262,10 +270,10 @@ class ReportPanel:
         parent: Any = None
         section: str | None = None
         for index, sentence in enumerate(review.sentences if review is not None else ()):
-            name = sentence.answer.section or _("added")
+            name = sentence.answer.section or "added"
             if parent is None or name != section:
                 parent, section = qt.QTreeWidgetItem(self.list), name
-                parent.setText(WORDS, name.upper())
+                parent.setText(WORDS, word(name).upper())
                 parent.setFlags(qt.Qt.ItemIsEnabled)
                 parent.setFirstColumnSpanned(True)
             self._items[index] = self._item(parent, index, sentence, checked=index in together)

@@ -18,6 +18,8 @@ from asap.client.errors import ProtocolError
 from asap.client.protocol import sentence_answer
 from asap.client.wire import pack_map
 
+from .i18n import _
+
 State = Literal["draft", "accepted", "edited", "rejected"]
 STATES: tuple[State, ...] = ("draft", "accepted", "edited", "rejected")
 FORMAT = 1
@@ -70,7 +72,7 @@ class Review:
         sentence = self.sentences[index]
         wording = sentence.text if text is None else " ".join(text.split())
         if state not in STATES or not wording:
-            raise ValueError("A sentence is a draft, accepted, edited or rejected, and has words.")
+            raise ValueError(_("A sentence is a draft, accepted, edited or rejected, and has words."))
         decision = Decision(state, author, time_now(), wording)
         return self._with(index, replace(sentence, decisions=(*sentence.decisions, decision)))
 
@@ -154,7 +156,7 @@ def from_json(text: str) -> Review:
             tuple(_sentence(row) for row in record["sentences"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError, ProtocolError) as error:
-        raise ValueError("This scene's ASAP review cannot be read; it is damaged or of a newer version.") from error
+        raise ValueError(_("This scene's ASAP review cannot be read; it is damaged or of a newer version.")) from error
 
 
 def _sentence(row: Any) -> ReviewedSentence:
@@ -187,7 +189,7 @@ def save(scene: Any, review: Review, volume: Any) -> Any:
     """Write the review into the scene's node, made on first use. Returns the node."""
     node = review_node(scene)
     if node is None:
-        node = scene.AddNewNodeByClass("vtkMRMLTextNode", "ASAP review")
+        node = scene.AddNewNodeByClass("vtkMRMLTextNode", _("ASAP review"))
         node.SetAttribute(ROLE, REVIEW_ROLE)
         # The words stand in the .mrml itself: they are there however the scene was saved.
         node.SetForceCreateStorageNode(node.CreateStorageNodeNever)

@@ -19,6 +19,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from . import volume_nodes
 from .colours import Colour
 from .heat_maps import HeatMap
+from .i18n import _
 from .volume_nodes import Affine, Point
 
 STEP_MM = 3.0
@@ -105,7 +106,7 @@ def segment_mask(
     low = np.clip(np.floor(reach.min(axis=1)).astype(int), 0, np.asarray(shape))
     high = np.clip(np.ceil(reach.max(axis=1)).astype(int) + 1, 0, np.asarray(shape))
     if (high <= low).any():
-        raise ValueError("The region lies outside the CT.")
+        raise ValueError(_("The region lies outside the CT; choose another place."))
     shift = np.eye(4)
     shift[:3, 3] = low
     box_affine = affine_ras_mm @ shift
@@ -164,7 +165,7 @@ def _segmentation(scene: Any, volume: Any) -> Any:
         role = node.GetAttribute(ROLE)
         if role == SEGMENTS_ROLE and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is volume:
             return node
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "ASAP segments")
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("ASAP segments"))
     node.SetAttribute(ROLE, SEGMENTS_ROLE)
     node.CreateDefaultDisplayNodes()
     node.GetSegmentation().SetSourceRepresentationName(LABELMAP)

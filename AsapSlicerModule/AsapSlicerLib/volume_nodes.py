@@ -15,6 +15,8 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from .i18n import _
+
 Affine = NDArray[np.float64]
 Point = tuple[float, float, float]
 
@@ -52,9 +54,9 @@ def source_image(node: Any) -> SourceImage:
     image = node.GetImageData() if node is not None else None
     scalars = image.GetPointData().GetScalars() if image is not None else None
     if scalars is None or min(image.GetDimensions()) < 2:
-        raise ValueError("The chosen volume holds no three-dimensional image; choose a CT that is loaded.")
+        raise ValueError(_("The chosen volume holds no three-dimensional image; choose a CT that is loaded."))
     if scalars.GetNumberOfComponents() != 1:
-        raise ValueError("The chosen volume has colours or several components; choose the CT itself.")
+        raise ValueError(_("The chosen volume has colours or several components; choose the CT itself."))
     columns, rows, slices = image.GetDimensions()
     voxels_kji = vtk_to_numpy(scalars).reshape(slices, rows, columns)
     affine = ijk_to_ras(node)

@@ -84,21 +84,8 @@ class ScriptedLoadableModuleLogic:
         self.parent = parent
 
 
-class _Translations(types.ModuleType):
-    """Records what was given to be translated."""
-
-    def __init__(self) -> None:
-        super().__init__("slicer.i18n")
-        self.asked: set[str] = set()
-
-    def tr(self, text: str) -> str:
-        """As Slicer's `tr` in English."""
-        self.asked.add(text)
-        return text
-
-
 def install(settings_folder: str) -> Any:
-    """Make `qt`, `ctk`, `slicer.i18n` and `slicer.ScriptedLoadableModule` importable. Returns the QApplication."""
+    """Make `qt`, `ctk` and `slicer.ScriptedLoadableModule` importable. Returns the QApplication."""
     import unittest
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["asap-tests", "-platform", "offscreen"])
@@ -114,7 +101,6 @@ def install(settings_folder: str) -> Any:
             setattr(base, thing.__name__, thing)
         base.ScriptedLoadableModuleTest = unittest.TestCase  # type: ignore[attr-defined]
         sys.modules["slicer.ScriptedLoadableModule"] = base
-        sys.modules["slicer.i18n"] = _Translations()
     return application
 
 
@@ -158,5 +144,5 @@ def put_scene(scene: Any, slice_logics: dict[str, Any]) -> LayoutManager:
     """Make `slicer.mrmlScene` and `slicer.app.layoutManager()` what they are in the application."""
     layouts = LayoutManager(slice_logics)
     slicer.mrmlScene = scene
-    slicer.app = types.SimpleNamespace(layoutManager=lambda: layouts)
+    slicer.app = types.SimpleNamespace(layoutManager=lambda: layouts, connect=lambda _signal, _slot: None)
     return layouts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,22 @@ class SlicerScene:
         node.SetAndObserveImageData(image)
         node.CreateDefaultDisplayNodes()
         return node
+
+    def save(self, path: Path) -> None:
+        """Save scene and volumes as Slicer's save dialog does."""
+        self.scene.SetURL(str(path))
+        self.scene.SetRootDirectory(str(path.parent))
+        for n in range(self.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
+            node = self.scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode")
+            node.AddDefaultStorageNode()
+            node.GetStorageNode().SetFileName(str(path.parent / f"{n}.nrrd"))
+            assert node.GetStorageNode().WriteData(node)
+        assert self.scene.Commit(str(path))
+
+    def open(self, path: Path) -> None:
+        """Open a saved scene."""
+        self.scene.SetURL(str(path))
+        assert self.scene.Import()
 
     def transform(self, matrix: NDArray[np.float64], parent: Any = None) -> Any:
         """A linear transform node, perhaps under another."""

@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "AsapSlicerModule"
 SOURCES = [MODULE / "AsapSlicerModule.py", *sorted((MODULE / "AsapSlicerLib").glob("*.py"))]
-QT_FILES = {"case_panel.py", "report_box.py", "report_panel.py", "server_panel.py", "widgets.py"}
-ON_DEMAND = {"report_sources.py": {"pydicom"}}
+QT_FILES = {"case_panel.py", "report_box.py", "report_panel.py", "server_panel.py", "translation.py", "widgets.py"}
+ON_DEMAND = {"report_sources.py": {"pydicom"}, "sample_data.py": {"SampleData"}}
 STANDARD = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "difflib", "functools", "hashlib", "html", "importlib",
     "itertools", "json", "logging", "os", "pathlib", "platform", "queue", "re", "secrets", "shutil", "signal", "subprocess",
-    "sys", "tempfile", "threading", "time", "typing",
+    "sys", "tarfile", "tempfile", "threading", "time", "typing",
 }  # fmt: skip
 ALLOWED = STANDARD | {"numpy", "vtk", "slicer", "asap.client", "AsapSlicerLib"}
 CATEGORIES = {"Chest Imaging Platform", "Informatics", "Segmentation", "Active Learning", "Remote"}
@@ -70,7 +70,7 @@ def test_files_are_small(path: Path) -> None:
 
 
 def test_every_source_and_resource_is_packaged() -> None:
-    listed = set(re.findall(r"^  (\S+\.(?:py|png))$", (MODULE / "CMakeLists.txt").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^  (\S+\.(?:py|png|md))$", (MODULE / "CMakeLists.txt").read_text(), re.MULTILINE))
     listed = {name.replace("${MODULE_NAME}", "AsapSlicerModule") for name in listed}
     wanted = {str(path.relative_to(MODULE)) for path in SOURCES} | {"Resources/Icons/AsapSlicerModule.png"}
     assert listed == wanted

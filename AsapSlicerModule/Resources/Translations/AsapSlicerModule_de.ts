@@ -1,0 +1,790 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de" sourcelanguage="en_US">
+ <context>
+  <name>AsapSlicerModule</name>
+  <message>
+   <source>ASAP report grounding</source>
+   <translation>ASAP: Befundsätze im Bild</translation>
+  </message>
+  <message>
+   <source>Click a sentence of a chest CT report: the slices jump to the place it speaks of, lit up. Needs an ASAP server (`asap serve`); a saved review opens without one. Research use. AI-generated. Not for diagnosis.</source>
+   <translation>Klicken Sie einen Satz eines Thorax-CT-Befundes an: Die Schichten springen an die Stelle, von der er spricht, und sie leuchtet auf. Benötigt einen ASAP-Server (`asap serve`); eine gespeicherte Durchsicht öffnet sich ohne. Für die Forschung. KI-erzeugt. Nicht zur Diagnose.</translation>
+  </message>
+  <message>
+   <source>Method: ASAP, arXiv 2606.00602. Open source under Apache-2.0.</source>
+   <translation>Verfahren: ASAP, arXiv 2606.00602. Quelloffen unter Apache-2.0.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.case_panel</name>
+  <message>
+   <source>Research use. AI-generated. Not for diagnosis.</source>
+   <translation>Für die Forschung. KI-erzeugt. Nicht zur Diagnose.</translation>
+  </message>
+  <message>
+   <source>Case</source>
+   <translation>Fall</translation>
+  </message>
+  <message>
+   <source>Display</source>
+   <translation>Anzeige</translation>
+  </message>
+  <message>
+   <source>Choose a CT</source>
+   <translation>CT wählen</translation>
+  </message>
+  <message>
+   <source>Encoding sends this CT, resampled and without names, and the sentences to {server}.</source>
+   <translation>Beim Kodieren gehen dieses CT, verkleinert und ohne Namen, und die Sätze an {server}.</translation>
+  </message>
+  <message>
+   <source>CT volume</source>
+   <translation>CT-Volumen</translation>
+  </message>
+  <message>
+   <source>Encode</source>
+   <translation>Kodieren</translation>
+  </message>
+  <message>
+   <source>Bring the case to the server once; then every sentence is quick.</source>
+   <translation>Den Fall einmal zum Server bringen; danach ist jeder Satz schnell beantwortet.</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Stop what is under way.</source>
+   <translation>Laufende Arbeit anhalten.</translation>
+  </message>
+  <message>
+   <source>Send</source>
+   <translation>Senden</translation>
+  </message>
+  <message>
+   <source>Agree for this server, now and later.</source>
+   <translation>Für diesen Server zustimmen, jetzt und später.</translation>
+  </message>
+  <message>
+   <source>Do not send</source>
+   <translation>Nicht senden</translation>
+  </message>
+  <message>
+   <source>Nothing leaves this computer.</source>
+   <translation>Nichts verlässt diesen Rechner.</translation>
+  </message>
+  <message>
+   <source>CT:</source>
+   <translation>CT:</translation>
+  </message>
+  <message>
+   <source>Opacity of the heat</source>
+   <translation>Deckkraft der Wärmekarte</translation>
+  </message>
+  <message>
+   <source>Threshold of the heat</source>
+   <translation>Schwelle der Wärmekarte</translation>
+  </message>
+  <message>
+   <source>Share of a map's highest value; cooler places are not drawn.</source>
+   <translation>Anteil am höchsten Wert einer Karte; kühlere Stellen werden nicht gezeichnet.</translation>
+  </message>
+  <message>
+   <source>Legend</source>
+   <translation>Legende</translation>
+  </message>
+  <message>
+   <source>Outline at the threshold</source>
+   <translation>Umriss an der Schwelle</translation>
+  </message>
+  <message>
+   <source>Opacity:</source>
+   <translation>Deckkraft:</translation>
+  </message>
+  <message>
+   <source>Threshold:</source>
+   <translation>Schwelle:</translation>
+  </message>
+  <message>
+   <source>Nothing was sent.</source>
+   <translation>Es wurde nichts gesendet.</translation>
+  </message>
+  <message>
+   <source>The server's own copy is used.</source>
+   <translation>Die eigene Kopie des Servers wird benutzt.</translation>
+  </message>
+  <message>
+   <source>The case was sent to the server.</source>
+   <translation>Der Fall wurde zum Server gesendet.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.cases</name>
+  <message>
+   <source>The chosen volume is the heatmap itself; choose the CT.</source>
+   <translation>Das gewählte Volumen ist die Wärmekarte selbst; wählen Sie das CT.</translation>
+  </message>
+  <message>
+   <source>The work was stopped.</source>
+   <translation>Die Arbeit wurde angehalten.</translation>
+  </message>
+  <message>
+   <source>preparing the volume</source>
+   <translation>das Volumen wird vorbereitet</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.coverage</name>
+  <message>
+   <source>The model saw all of this CT.</source>
+   <translation>Das Modell hat dieses CT ganz gesehen.</translation>
+  </message>
+  <message>
+   <source>left</source>
+   <translation>links</translation>
+  </message>
+  <message>
+   <source>right</source>
+   <translation>rechts</translation>
+  </message>
+  <message>
+   <source>back</source>
+   <translation>hinten</translation>
+  </message>
+  <message>
+   <source>front</source>
+   <translation>vorn</translation>
+  </message>
+  <message>
+   <source>bottom</source>
+   <translation>unten</translation>
+  </message>
+  <message>
+   <source>top</source>
+   <translation>oben</translation>
+  </message>
+  <message>
+   <source>{mm} mm at the {side}</source>
+   <translation>{mm} mm {side}</translation>
+  </message>
+  <message>
+   <source>The model saw {percent} % of this CT; not {places}.</source>
+   <translation>Das Modell hat {percent} % dieses CTs gesehen; nicht {places}.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.events</name>
+  <message>
+   <source>waiting, position {position} in the queue</source>
+   <translation>wartet, Platz {position} in der Schlange</translation>
+  </message>
+  <message>
+   <source>Ask again.</source>
+   <translation>Fragen Sie erneut.</translation>
+  </message>
+  <message>
+   <source>The module failed ({kind}); save the scene and report it.</source>
+   <translation>Das Modul hat versagt ({kind}); speichern Sie die Szene und melden Sie es.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.heatmap_display</name>
+  <message>
+   <source>ASAP legend</source>
+   <translation>ASAP-Legende</translation>
+  </message>
+  <message>
+   <source>ASAP heat</source>
+   <translation>ASAP-Wärme</translation>
+  </message>
+  <message>
+   <source>ASAP heatmap</source>
+   <translation>ASAP-Wärmekarte</translation>
+  </message>
+  <message>
+   <source>ASAP heatmap display</source>
+   <translation>Anzeige der ASAP-Wärmekarte</translation>
+  </message>
+  <message>
+   <source>ASAP regions</source>
+   <translation>ASAP-Regionen</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.logic</name>
+  <message>
+   <source>Connected to ASAP {version}.</source>
+   <translation>Verbunden mit ASAP {version}.</translation>
+  </message>
+  <message>
+   <source>Stopped.</source>
+   <translation>Angehalten.</translation>
+  </message>
+  <message>
+   <source>There is no report yet; paste one or load a text file.</source>
+   <translation>Es gibt noch keinen Befund; fügen Sie einen ein oder laden Sie eine Textdatei.</translation>
+  </message>
+  <message>
+   <source>The report was changed meanwhile.</source>
+   <translation>Der Befund wurde inzwischen geändert.</translation>
+  </message>
+  <message>
+   <source>There is no server yet; enter its address and test the connection.</source>
+   <translation>Es gibt noch keinen Server; geben Sie seine Adresse ein und prüfen Sie die Verbindung.</translation>
+  </message>
+  <message>
+   <source>There is no CT yet; load one and choose it.</source>
+   <translation>Es gibt noch kein CT; laden Sie eines und wählen Sie es.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.own_server</name>
+  <message>
+   <source>There is no server there; choose the python or the asap command of the server's environment.</source>
+   <translation>Dort ist kein Server; wählen Sie python oder den Befehl asap aus der Umgebung des Servers.</translation>
+  </message>
+  <message>
+   <source>The server did not start; the log below and `asap doctor` say what is missing.</source>
+   <translation>Der Server ist nicht gestartet; das Protokoll und `asap doctor` sagen, was fehlt.</translation>
+  </message>
+  <message>
+   <source>The server runs on Linux; start it in WSL with `asap serve` and enter its address.</source>
+   <translation>Der Server läuft unter Linux; starten Sie ihn in WSL mit `asap serve` und geben Sie seine Adresse ein.</translation>
+  </message>
+  <message>
+   <source>The local server ended by itself; its log says why. Start it again.</source>
+   <translation>Der lokale Server hat sich beendet; sein Protokoll sagt warum. Starten Sie ihn neu.</translation>
+  </message>
+  <message>
+   <source>This Python could not be started; choose another.</source>
+   <translation>Dieses Python ließ sich nicht starten; wählen Sie ein anderes.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.regions</name>
+  <message>
+   <source>The region is cold there.</source>
+   <translation>Dort ist die Region kalt.</translation>
+  </message>
+  <message>
+   <source>The segment stands in ASAP segments.</source>
+   <translation>Das Segment steht unter ASAP-Segmente.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.report_box</name>
+  <message>
+   <source>Paste a report here.</source>
+   <translation>Hier einen Befund einfügen.</translation>
+  </message>
+  <message>
+   <source>Report text</source>
+   <translation>Befundtext</translation>
+  </message>
+  <message>
+   <source>Load report...</source>
+   <translation>Befund laden ...</translation>
+  </message>
+  <message>
+   <source>Read a report from a text file or a DICOM structured report.</source>
+   <translation>Einen Befund aus einer Textdatei oder einem strukturierten DICOM-Befund lesen.</translation>
+  </message>
+  <message>
+   <source>Reports of this study</source>
+   <translation>Befunde dieser Untersuchung</translation>
+  </message>
+  <message>
+   <source>Structured reports that lie beside this CT in the DICOM database.</source>
+   <translation>Strukturierte Befunde, die neben diesem CT in der DICOM-Datenbank liegen.</translation>
+  </message>
+  <message>
+   <source>Find sentences</source>
+   <translation>Sätze suchen</translation>
+  </message>
+  <message>
+   <source>Ask where every sentence of the report is true.</source>
+   <translation>Fragen, wo jeder Satz des Befundes zutrifft.</translation>
+  </message>
+  <message>
+   <source>Export...</source>
+   <translation>Ausgeben ...</translation>
+  </message>
+  <message>
+   <source>Write the reviewed report as JSON or text.</source>
+   <translation>Den durchgesehenen Befund als JSON oder Text schreiben.</translation>
+  </message>
+  <message>
+   <source>Or type one sentence and press Enter</source>
+   <translation>Oder einen Satz schreiben und die Eingabetaste drücken</translation>
+  </message>
+  <message>
+   <source>One sentence</source>
+   <translation>Ein Satz</translation>
+  </message>
+  <message>
+   <source>The reviewed report was written.</source>
+   <translation>Der durchgesehene Befund wurde geschrieben.</translation>
+  </message>
+  <message>
+   <source>Reports (*.txt *.md *.dcm);;All files (*)</source>
+   <translation>Befunde (*.txt *.md *.dcm);;Alle Dateien (*)</translation>
+  </message>
+  <message>
+   <source>Load a report</source>
+   <translation>Einen Befund laden</translation>
+  </message>
+  <message>
+   <source>Reports of this study: choose one</source>
+   <translation>Befunde dieser Untersuchung: wählen Sie einen</translation>
+  </message>
+  <message>
+   <source>Export the reviewed report</source>
+   <translation>Den durchgesehenen Befund ausgeben</translation>
+  </message>
+  <message>
+   <source>JSON (*.json);;Text (*.txt)</source>
+   <translation>JSON (*.json);;Text (*.txt)</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.report_export</name>
+  <message>
+   <source>added</source>
+   <translation>hinzugefügt</translation>
+  </message>
+  <message>
+   <source>[not reviewed] {text}</source>
+   <translation>[nicht durchgesehen] {text}</translation>
+  </message>
+  <message>
+   <source>{done} of {all} sentences reviewed, {rejected} rejected and left out; {readers}; {time}</source>
+   <translation>{done} von {all} Sätzen durchgesehen, {rejected} verworfen und weggelassen; {readers}; {time}</translation>
+  </message>
+  <message>
+   <source>unnamed</source>
+   <translation>ohne Namen</translation>
+  </message>
+  <message>
+   <source>The report could not be written there; choose another folder.</source>
+   <translation>Der Befund ließ sich dort nicht schreiben; wählen Sie einen anderen Ordner.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.report_panel</name>
+  <message>
+   <source>present</source>
+   <translation>vorhanden</translation>
+  </message>
+  <message>
+   <source>absent</source>
+   <translation>nicht vorhanden</translation>
+  </message>
+  <message>
+   <source>uncertain</source>
+   <translation>unsicher</translation>
+  </message>
+  <message>
+   <source>draft</source>
+   <translation>Entwurf</translation>
+  </message>
+  <message>
+   <source>accepted</source>
+   <translation>angenommen</translation>
+  </message>
+  <message>
+   <source>edited</source>
+   <translation>geändert</translation>
+  </message>
+  <message>
+   <source>rejected</source>
+   <translation>verworfen</translation>
+  </message>
+  <message>
+   <source>findings</source>
+   <translation>Befund</translation>
+  </message>
+  <message>
+   <source>impression</source>
+   <translation>Beurteilung</translation>
+  </message>
+  <message>
+   <source>technique</source>
+   <translation>Technik</translation>
+  </message>
+  <message>
+   <source>comparison</source>
+   <translation>Vergleich</translation>
+  </message>
+  <message>
+   <source>clinical information</source>
+   <translation>Klinische Angaben</translation>
+  </message>
+  <message>
+   <source>examination</source>
+   <translation>Untersuchung</translation>
+  </message>
+  <message>
+   <source>recommendation</source>
+   <translation>Empfehlung</translation>
+  </message>
+  <message>
+   <source>added</source>
+   <translation>hinzugefügt</translation>
+  </message>
+  <message>
+   <source>Report</source>
+   <translation>Befund</translation>
+  </message>
+  <message>
+   <source>No sentence speaks of this place.</source>
+   <translation>Kein Satz spricht von dieser Stelle.</translation>
+  </message>
+  <message>
+   <source>Of this place speak:</source>
+   <translation>Von dieser Stelle sprechen:</translation>
+  </message>
+  <message>
+   <source>Sentences of the report</source>
+   <translation>Sätze des Befundes</translation>
+  </message>
+  <message>
+   <source>Sentence</source>
+   <translation>Satz</translation>
+  </message>
+  <message>
+   <source>Says</source>
+   <translation>Aussage</translation>
+  </message>
+  <message>
+   <source>Confidence</source>
+   <translation>Sicherheit</translation>
+  </message>
+  <message>
+   <source>State</source>
+   <translation>Stand</translation>
+  </message>
+  <message>
+   <source>Struck out: words of the draft that went. Bold and underlined: words that came.</source>
+   <translation>Durchgestrichen: entfallene Wörter des Entwurfs. Fett und unterstrichen: neue Wörter.</translation>
+  </message>
+  <message>
+   <source>New wording</source>
+   <translation>Neuer Wortlaut</translation>
+  </message>
+  <message>
+   <source>Previous</source>
+   <translation>Zurück</translation>
+  </message>
+  <message>
+   <source>Previous sentence</source>
+   <translation>Voriger Satz</translation>
+  </message>
+  <message>
+   <source>Next</source>
+   <translation>Weiter</translation>
+  </message>
+  <message>
+   <source>Next sentence</source>
+   <translation>Nächster Satz</translation>
+  </message>
+  <message>
+   <source>Accept</source>
+   <translation>Annehmen</translation>
+  </message>
+  <message>
+   <source>Accept the sentence</source>
+   <translation>Den Satz annehmen</translation>
+  </message>
+  <message>
+   <source>Reject</source>
+   <translation>Verwerfen</translation>
+  </message>
+  <message>
+   <source>Reject the sentence</source>
+   <translation>Den Satz verwerfen</translation>
+  </message>
+  <message>
+   <source>Edit</source>
+   <translation>Ändern</translation>
+  </message>
+  <message>
+   <source>Give the sentence other words</source>
+   <translation>Dem Satz andere Wörter geben</translation>
+  </message>
+  <message>
+   <source>Undo</source>
+   <translation>Rückgängig</translation>
+  </message>
+  <message>
+   <source>Take the last decision back</source>
+   <translation>Die letzte Entscheidung zurücknehmen</translation>
+  </message>
+  <message>
+   <source>Map on/off</source>
+   <translation>Karte an/aus</translation>
+  </message>
+  <message>
+   <source>Show or hide the heat</source>
+   <translation>Die Wärmekarte zeigen oder verbergen</translation>
+  </message>
+  <message>
+   <source>{what} (key {key} in the list)</source>
+   <translation>{what} (Taste {key} in der Liste)</translation>
+  </message>
+  <message>
+   <source>Make segment</source>
+   <translation>Segment machen</translation>
+  </message>
+  <message>
+   <source>Turn the region around the last ctrl-click, or the peak, into a segment.</source>
+   <translation>Die Region um den letzten Klick mit Strg, oder um das Maximum, zu einem Segment machen.</translation>
+  </message>
+  <message>
+   <source>Clear overlay</source>
+   <translation>Überlagerung weg</translation>
+  </message>
+  <message>
+   <source>Take heat and outlines away.</source>
+   <translation>Wärmekarte und Umrisse wegnehmen.</translation>
+  </message>
+  <message>
+   <source>Reader</source>
+   <translation>Leser</translation>
+  </message>
+  <message>
+   <source>Your name stands beside your decisions</source>
+   <translation>Ihr Name steht bei Ihren Entscheidungen</translation>
+  </message>
+  <message>
+   <source>Reader:</source>
+   <translation>Leser:</translation>
+  </message>
+  <message>
+   <source>{done} of {all} reviewed</source>
+   <translation>{done} von {all} durchgesehen</translation>
+  </message>
+  <message>
+   <source>The map is that of the earlier wording.</source>
+   <translation>Die Karte gehört zum früheren Wortlaut.</translation>
+  </message>
+  <message>
+   <source>Caution: the heat lies on the other side than the sentence says.</source>
+   <translation>Vorsicht: Die Wärme liegt auf der anderen Seite als der Satz sagt.</translation>
+  </message>
+  <message>
+   <source>No confidence: this finding was not calibrated.</source>
+   <translation>Keine Sicherheit: Dieser Befund wurde nicht kalibriert.</translation>
+  </message>
+  <message>
+   <source>Region at the threshold: {ml} ml.</source>
+   <translation>Region an der Schwelle: {ml} ml.</translation>
+  </message>
+  <message>
+   <source>unnamed</source>
+   <translation>ohne Namen</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.report_sources</name>
+  <message>
+   <source>DICOM reports cannot be read here; save the report as a text file and load that.</source>
+   <translation>DICOM-Befunde lassen sich hier nicht lesen; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
+  </message>
+  <message>
+   <source>This DICOM file is no structured report; choose one of modality SR.</source>
+   <translation>Diese DICOM-Datei ist kein strukturierter Befund; wählen Sie eine der Modalität SR.</translation>
+  </message>
+  <message>
+   <source>This DICOM report is damaged; save the report as a text file and load that.</source>
+   <translation>Dieser DICOM-Befund ist beschädigt; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
+  </message>
+  <message>
+   <source>This DICOM report holds no text; it may hold measurements only.</source>
+   <translation>Dieser DICOM-Befund enthält keinen Text; vielleicht enthält er nur Messungen.</translation>
+  </message>
+  <message>
+   <source>Report</source>
+   <translation>Befund</translation>
+  </message>
+  <message>
+   <source>This file is not a text of at most a megabyte in UTF-8; save the report as plain text.</source>
+   <translation>Diese Datei ist kein Text von höchstens einem Megabyte in UTF-8; speichern Sie den Befund als reinen Text.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.review</name>
+  <message>
+   <source>A sentence is a draft, accepted, edited or rejected, and has words.</source>
+   <translation>Ein Satz ist Entwurf, angenommen, geändert oder verworfen, und er hat Wörter.</translation>
+  </message>
+  <message>
+   <source>This scene's ASAP review cannot be read; it is damaged or of a newer version.</source>
+   <translation>Die ASAP-Durchsicht dieser Szene ist nicht lesbar; sie ist beschädigt oder von einer neueren Version.</translation>
+  </message>
+  <message>
+   <source>ASAP review</source>
+   <translation>ASAP-Durchsicht</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.sample_data</name>
+  <message>
+   <source>Chest CT angiography</source>
+   <translation>CT-Angiographie des Thorax</translation>
+  </message>
+  <message>
+   <source>The sample CT could not be downloaded; check the network and try again.</source>
+   <translation>Das Beispiel-CT ließ sich nicht laden; prüfen Sie das Netz und versuchen Sie es erneut.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.segments</name>
+  <message>
+   <source>The region lies outside the CT; choose another place.</source>
+   <translation>Die Region liegt außerhalb des CTs; wählen Sie eine andere Stelle.</translation>
+  </message>
+  <message>
+   <source>ASAP segments</source>
+   <translation>ASAP-Segmente</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.server_panel</name>
+  <message>
+   <source>Server</source>
+   <translation>Server</translation>
+  </message>
+  <message>
+   <source>Not connected.</source>
+   <translation>Nicht verbunden.</translation>
+  </message>
+  <message>
+   <source>Copy diagnostics</source>
+   <translation>Diagnose kopieren</translation>
+  </message>
+  <message>
+   <source>Versions and the last errors, without names, places or reports, to paste.</source>
+   <translation>Versionen und die letzten Fehler, ohne Namen, Orte oder Befunde, zum Einfügen.</translation>
+  </message>
+  <message>
+   <source>Server address</source>
+   <translation>Adresse des Servers</translation>
+  </message>
+  <message>
+   <source>Addresses used before are in the list.</source>
+   <translation>Früher benutzte Adressen stehen in der Liste.</translation>
+  </message>
+  <message>
+   <source>Token</source>
+   <translation>Token</translation>
+  </message>
+  <message>
+   <source>What `asap serve` wrote into its token file. It is kept until Slicer closes.</source>
+   <translation>Was `asap serve` in seine Tokendatei geschrieben hat. Es wird behalten, bis Slicer schließt.</translation>
+  </message>
+  <message>
+   <source>Test connection</source>
+   <translation>Verbindung prüfen</translation>
+  </message>
+  <message>
+   <source>Ask the server who it is; an error names the reason.</source>
+   <translation>Den Server fragen, wer er ist; ein Fehler nennt den Grund.</translation>
+  </message>
+  <message>
+   <source>Disconnect</source>
+   <translation>Trennen</translation>
+  </message>
+  <message>
+   <source>The server frees all it holds of us.</source>
+   <translation>Der Server gibt alles frei, was er von uns hat.</translation>
+  </message>
+  <message>
+   <source>Model</source>
+   <translation>Modell</translation>
+  </message>
+  <message>
+   <source>Address:</source>
+   <translation>Adresse:</translation>
+  </message>
+  <message>
+   <source>Token:</source>
+   <translation>Token:</translation>
+  </message>
+  <message>
+   <source>Model:</source>
+   <translation>Modell:</translation>
+  </message>
+  <message>
+   <source>Python or asap command of the server's environment</source>
+   <translation>python oder Befehl asap aus der Umgebung des Servers</translation>
+  </message>
+  <message>
+   <source>Environment of the local server</source>
+   <translation>Umgebung des lokalen Servers</translation>
+  </message>
+  <message>
+   <source>Choose...</source>
+   <translation>Wählen ...</translation>
+  </message>
+  <message>
+   <source>Choose the python or the asap command of the server's environment.</source>
+   <translation>Wählen Sie python oder den Befehl asap aus der Umgebung des Servers.</translation>
+  </message>
+  <message>
+   <source>Start local server</source>
+   <translation>Lokalen Server starten</translation>
+  </message>
+  <message>
+   <source>Start a server on this computer; it ends with Slicer.</source>
+   <translation>Einen Server auf diesem Rechner starten; er endet mit Slicer.</translation>
+  </message>
+  <message>
+   <source>Stop local server</source>
+   <translation>Lokalen Server beenden</translation>
+  </message>
+  <message>
+   <source>End the server that was started here.</source>
+   <translation>Den hier gestarteten Server beenden.</translation>
+  </message>
+  <message>
+   <source>Log of the local server</source>
+   <translation>Protokoll des lokalen Servers</translation>
+  </message>
+  <message>
+   <source>Local server:</source>
+   <translation>Lokaler Server:</translation>
+  </message>
+  <message>
+   <source>Asking the server.</source>
+   <translation>Der Server wird gefragt.</translation>
+  </message>
+  <message>
+   <source>The server's python or asap command</source>
+   <translation>python oder Befehl asap des Servers</translation>
+  </message>
+  <message>
+   <source>The local server is starting.</source>
+   <translation>Der lokale Server startet.</translation>
+  </message>
+  <message>
+   <source>The local server is stopping.</source>
+   <translation>Der lokale Server wird beendet.</translation>
+  </message>
+  <message>
+   <source>ASAP {version} on {device}, {queue} waiting, {sessions} of {limit} sessions open.</source>
+   <translation>ASAP {version} auf {device}, {queue} warten, {sessions} von {limit} Sitzungen offen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.volume_nodes</name>
+  <message>
+   <source>The chosen volume holds no three-dimensional image; choose a CT that is loaded.</source>
+   <translation>Das gewählte Volumen enthält kein dreidimensionales Bild; wählen Sie ein geladenes CT.</translation>
+  </message>
+  <message>
+   <source>The chosen volume has colours or several components; choose the CT itself.</source>
+   <translation>Das gewählte Volumen hat Farben oder mehrere Komponenten; wählen Sie das CT selbst.</translation>
+  </message>
+ </context>
+</TS>
