@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import webbrowser
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ import tyro
 from asap import limits
 from asap.commands.view import View
 from asap.errors import AsapError, InputError
+
+from .read_case import ReadCase, read_case, sample_case
 
 if TYPE_CHECKING:
     from .server_link import ServerLink
@@ -47,12 +51,43 @@ def run(command: View) -> None:
 
     link = ServerLink(command.server, _token(command))
     try:
-        _serve(command, link, report)
+        read = _reading(command)
+        if command.headless is not None:
+            _write(command, link, report, read)
+        else:
+            _serve(command, link, report, read)
     finally:
         link.stop()
 
 
-def _serve(command: View, link: ServerLink, report: str) -> None:
+def _reading(command: View) -> Callable[[], ReadCase] | None:
+    """The CT is read while the rest of the program is still being imported; a failure is told when the case is asked for."""
+    path = command.volume
+    if path is None and not command.sample:
+        return None
+    pool = ThreadPoolExecutor(1, thread_name_prefix="asap-read")
+    future = pool.submit(sample_case) if path is None or command.sample else pool.submit(read_case, path)
+    pool.shutdown(wait=False)
+    return future.result
+
+
+def _write(command: View, link: ServerLink, report: str, read: Callable[[], ReadCase] | None) -> None:
+    from .scene import StudyScene  # noqa: PLC0415
+    from .stills import StillViewFactory, write_stills  # noqa: PLC0415
+    from .workbench import WorkBench  # noqa: PLC0415
+
+    if read is None or command.headless is None or not (report or command.sample):
+        raise InputError("Pictures need a volume and a report; name both, or use --sample.")
+    bench = WorkBench(StudyScene([StillViewFactory()]), link, model=command.model, report=report)
+    try:
+        bench.open_case(read)
+        for path in write_stills(bench, command.headless):
+            print(path)  # noqa: T201
+    finally:
+        bench.close()
+
+
+def _serve(command: View, link: ServerLink, report: str, read: Callable[[], ReadCase] | None) -> None:
     from trame.app import get_server  # noqa: PLC0415
 
     from .page import Page  # noqa: PLC0415
@@ -71,8 +106,8 @@ def _serve(command: View, link: ServerLink, report: str) -> None:
         print(f"ASAP work bench: {page_server.address}", flush=True)  # noqa: T201
         if not command.no_browser:
             webbrowser.open(page_server.ticket_address)
-        if command.volume is not None:
-            bench.open_volume(command.volume)
+        if read is not None:
+            bench.open_case(read)
 
     trame_server.controller.on_server_ready.add(ready)
     try:

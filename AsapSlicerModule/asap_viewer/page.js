@@ -1,6 +1,6 @@
 // Keys for reading: only while no text is being typed, only when switched on, and never together with Ctrl, Alt or Meta.
 (() => {
-  const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear" };
+  const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear", u: "undo" };
   const typing = (element) => element.closest("textarea, select, [contenteditable], input:not([type=checkbox])") !== null;
   document.addEventListener("keydown", (event) => {
     const state = window.trame?.state;

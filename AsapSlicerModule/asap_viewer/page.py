@@ -14,16 +14,15 @@ from trame_rca import module as remote_area
 from trame_server.utils.asynchronous import create_task
 
 from asap.commands.demo import CTA_REPORT
-from asap.phantom.case import generate_case
 
+from .read_case import sample_case
+from .rows import NOTICE, css
 from .scene import WINDOWS
-from .workbench import ReadCase, WorkBench, css
+from .workbench import WorkBench
 
 LOG = logging.getLogger("asap.viewer")
 HERE = Path(__file__).parent
-NOTICE = "Research use. AI-generated. Not for diagnosis."
 TICK_S = 0.015
-SAMPLE_SEED = 20
 RAMP_STOPS = 24
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' "
@@ -70,7 +69,7 @@ class Page:
         bench = self._bench
         return {
             "open_volume": lambda path: bench.open_volume(Path(str(path).strip()).expanduser()),
-            "open_sample": lambda: bench.open_case(_sample_case),
+            "open_sample": lambda: bench.open_case(sample_case),
             "sample_report": self._sample_report,
             "read_report": lambda text: bench.read_report(str(text)),
             "pick": bench.pick,
@@ -78,6 +77,9 @@ class Page:
             "reject": lambda index: bench.decide(index, "rejected"),
             "edit": lambda index, text: bench.edit(index, str(text)),
             "export": bench.export,
+            "save": bench.save,
+            "reopen": lambda text: bench.reopen(str(text)),
+            "undo": bench.undo,
             "toggle_map": bench.toggle_map,
             "toggle_several": bench.toggle_several,
             "toggle_crosshair": bench.toggle_crosshair,
@@ -110,6 +112,8 @@ class Page:
             bench.toggle_map()
         elif name == "toggle_several":
             bench.toggle_several()
+        elif name == "undo":
+            bench.undo()
         elif name == "clear":
             bench.clear()
         elif picked is not None and name in ("accept", "reject"):
@@ -142,11 +146,6 @@ class Page:
                 self._push()
             except Exception:  # a fault in one round must not leave a page that never changes again
                 LOG.exception("the page could not be brought up to date")
-
-
-def _sample_case() -> ReadCase:
-    case = generate_case(SAMPLE_SEED)
-    return ReadCase(case.volume, "This is a generated CT, not a patient's.", case.report)
 
 
 def _ramp() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from AsapSlicerLib.review import Review, ReviewedSentence
+from AsapSlicerLib.word_diff import word_changes
 
 from asap.client import SentenceAnswer
 
+NOTICE = "Research use. AI-generated. Not for diagnosis."
 STATE_WORDS = {"draft": "Draft", "accepted": "Accepted", "edited": "Edited", "rejected": "Rejected"}
 ASSERTION_WORDS = {"present": "affirmed"}  # "present" beside "The heart is normal." would read as a finding
 SIDE_WORDS = {"agrees": "side agrees with the lungs", "disagrees": "side disagrees with the lungs"}
@@ -31,6 +33,7 @@ def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any
     return {
         "id": index,
         "text": sentence.text,
+        "changes": changes_of(sentence),
         "state": sentence.state,
         "state_text": STATE_WORDS[sentence.state],
         "assertion": finding_of(answer),
@@ -40,6 +43,11 @@ def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any
         "side_warns": answer.side_check == "disagrees",
         "colour": colour,
     }
+
+
+def changes_of(sentence: ReviewedSentence) -> list[list[str]]:
+    """An edited sentence against its draft, as [same | removed | added, words] runs; empty where no word was changed."""
+    return [] if sentence.text == sentence.draft else [list(change) for change in word_changes(sentence.draft, sentence.text)]
 
 
 def finding_of(answer: SentenceAnswer) -> str:
@@ -54,3 +62,14 @@ def confidence_of(answer: SentenceAnswer) -> str:
     if answer.map is None:
         return ""
     return "confidence not calibrated" if answer.confidence is None else f"confidence {answer.confidence:.0%}"
+
+
+def place_text(ras_mm: tuple[float, float, float]) -> str:
+    """A place, RAS+ mm, as a reader says it: "L 20 \u00b7 A 126 \u00b7 S 747 mm"."""
+    names = (("R", "L"), ("A", "P"), ("S", "I"))
+    return " \u00b7 ".join(f"{pair[0 if mm >= 0 else 1]} {abs(mm):.0f}" for mm, pair in zip(ras_mm, names, strict=True)) + " mm"
+
+
+def css(colour: tuple[float, float, float]) -> str:
+    """sRGB 0..1 as CSS."""
+    return "rgb({:.0f} {:.0f} {:.0f})".format(*(255 * part for part in colour))

@@ -70,6 +70,11 @@ class StudyScene:
         """The vtkMRMLScene."""
         return self.app.scene
 
+    @property
+    def has_lungs(self) -> bool:
+        """Whether the lungs are shown in the 3D view."""
+        return self._lungs_node is not None
+
     def slice_views(self) -> dict[str, SliceView]:
         """The slice views by name, axial first."""
         return {name: self.app.view_manager.get_view(name) for name in SLICE_VIEWS}

@@ -15,6 +15,7 @@ from .local_server import LocalServer
 
 State = Literal["starting", "ready", "lost"]
 HEALTH_EVERY_S = 3.0
+USUAL_START = "10 to 30 s"
 
 
 class ServerLink:
@@ -27,6 +28,7 @@ class ServerLink:
         self._lost = False
         self._checked_at = 0.0
         self._waiting: list[Callable[[], None]] = []
+        self._started_at = time.monotonic()
 
     @property
     def state(self) -> State:
@@ -42,7 +44,9 @@ class ServerLink:
             return "The server does not answer"
         model = None if self._logic is None else self._logic.model
         if model is None or self._logic is None or self._logic.server is None:
-            return "Starting the local server" if self._url is None else f"Connecting to {parse_address(self._url).host}"
+            if self._url is not None:
+                return f"Connecting to {parse_address(self._url).host}"
+            return f"Starting the local server, {time.monotonic() - self._started_at:.0f} s (usually {USUAL_START})"
         place = "on this machine" if self._url is None or parse_address(self._url).is_loopback else parse_address(self._url).host
         return f"Server ready · {model.name} · {self._logic.server.device} · {place}"
 
@@ -76,6 +80,7 @@ class ServerLink:
         if self._local is not None and not self._local.running:
             self._local.stop()
             self._local = LocalServer()
+        self._started_at = time.monotonic()
         self.start(self._logic)
 
     def poll(self) -> None:

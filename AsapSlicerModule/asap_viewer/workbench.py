@@ -5,38 +5,27 @@ Methods return at once. `poll()` delivers what the background finished; `snapsho
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from AsapSlicerLib.colours import region_colour
+from AsapSlicerLib import review as reviews
 from AsapSlicerLib.logic import AsapLogic, Event
+from AsapSlicerLib.report_export import reviewed_json
 from AsapSlicerLib.review import State
+from AsapSlicerLib.slice_clicks import SliceClicks
+from AsapSlicerLib.volume_nodes import Point
 
 from asap.client.address import parse_address
-from asap.errors import AsapError, GeometryWarning
-from asap.io.read import read_volume
-from asap.volume import Volume
+from asap.errors import AsapError
 
-from .export import reviewed_report
 from .lung_surface import lung_surface
-from .rows import sections_of
+from .read_case import ReadCase, read_case
+from .saved_review import reopened, saved
 from .scene import WINDOWS, StudyScene
 from .server_link import ServerLink
-
-TIMES = " \u00d7 "
-CASE_NAME = "Case"  # never a file name: those hold names of patients
-
-
-@dataclass(frozen=True, eq=False)
-class ReadCase:
-    """A CT that was read, with what its reader warned of, and its report where there is one."""
-
-    volume: Volume
-    caution: str = ""
-    report: str = ""
+from .snapshot import CASE_NAME, snapshot_of
 
 
 @dataclass(frozen=True)
@@ -68,9 +57,14 @@ class WorkBench:
         self.caution = ""
         self.asks_consent = ""
         self._retry: Callable[[], None] | None = None
-        self._consented: set[str] = set()
+        self._identity = ""
+        self.place: Point | None = None
+        self.unsaved = False
+        self._clicks = SliceClicks(self.look_up)
+        for view in scene.slice_views().values():
+            self._clicks.watch(view.interactor(), view.get_view_node())
         self._read_when_ready = bool(report)
-        self._seen = ""
+        self.seen = ""
         self.task = Task(False, "")
         link.start(self.logic)
 
@@ -78,11 +72,11 @@ class WorkBench:
 
     def open_volume(self, path: Path) -> None:
         """Read a CT in the background and show it."""
-        self._read(lambda: _read_case(path), "Reading the CT", lambda: self.open_volume(path))
+        self._read(lambda: read_case(path), "Reading the CT", lambda: self.open_volume(path))
 
     def open_case(self, make: Callable[[], ReadCase]) -> None:
-        """The same for a CT that is made or fetched."""
-        self._read(make, "Making the sample", lambda: self.open_case(make))
+        """The same for a CT that is made, fetched, or being read already."""
+        self._read(make, "Opening the CT", lambda: self.open_case(make))
 
     def _read(self, read: Callable[[], ReadCase], stage: str, again: Callable[[], None]) -> None:
         self._begin(stage, again)
@@ -91,6 +85,9 @@ class WorkBench:
     def _opened(self, case: ReadCase) -> None:
         self.task = Task(False, "")
         self.caution, self.sample_report = case.caution, case.report
+        if self._identity:
+            self._forget_review()
+        self._identity = case.volume.identity
         node = self.scene.open(case.volume, CASE_NAME)
         self.window = "lung"
         self.logic.choose_volume(node)
@@ -100,6 +97,15 @@ class WorkBench:
         if case.report and not self.report_text:
             self.report_text, self._read_when_ready = case.report, True
         self._go_on()
+
+    def _forget_review(self) -> None:
+        """The report and the decisions of the CT before are not those of the next."""
+        self.clear()
+        node = reviews.review_node(self.scene.mrml)
+        if node is not None:
+            self.scene.mrml.RemoveNode(node)
+        self.logic.restore()
+        self.report_text, self._read_when_ready, self.unsaved, self.place = "", False, False, None
 
     def _lungs_found(self, surface: Any | None) -> None:
         if surface is not None:
@@ -133,19 +139,53 @@ class WorkBench:
         """Accept or reject a sentence; the same again takes it back to draft."""
         if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
             again = self.logic.review.sentences[index].state == state
+            self.unsaved = True
             self.logic.decide(index, "draft" if again else state)
+
+    def undo(self) -> None:
+        """Take the last decision back and show whose it was."""
+        index = self.logic.undo()
+        if index is not None:
+            self.unsaved = True
+            self.pick(index)
 
     def edit(self, index: int, text: str) -> None:
         """Give a sentence other words; its map follows."""
         if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
             self._begin("Reading the sentence", lambda: self.edit(index, text))
+            self.unsaved = True
             self.logic.edit(index, text)
             if not self.logic.busy and not self.problem:
                 self.task = Task(False, "")
 
     def export(self) -> str:
         """The reviewed report as JSON."""
-        return "" if self.logic.review is None else reviewed_report(self.logic.review)
+        return "" if self.logic.review is None else reviewed_json(self.logic.review)
+
+    def save(self) -> str:
+        """The review as a document that `reopen` takes."""
+        if self.logic.review is None:
+            return ""
+        self.unsaved = False
+        return saved(self.logic.review, self._identity)
+
+    def reopen(self, text: str) -> None:
+        """Go on with a saved review of the CT that is open; no server is needed for what it holds."""
+        try:
+            review = reopened(text, self._identity)
+        except ValueError as error:
+            self._retry = None
+            self._problem(str(error))
+            return
+        self.clear()
+        reviews.save(self.scene.mrml, review, self.scene.volume_node)
+        self.logic.restore()
+        self.report_text, self._read_when_ready, self.unsaved, self.problem = review.report, False, False, ""
+        self.task = Task(False, "The saved review is open.")
+
+    def look_up(self, place: Point) -> None:
+        """Find the sentences that speak of a place, world RAS+ mm."""
+        self.place = place
 
     # display
 
@@ -166,7 +206,7 @@ class WorkBench:
 
     def clear(self) -> None:
         """Take every map away."""
-        self.shown, self.picked, self.map_on = [], None, True
+        self.shown, self.picked, self.map_on, self.place = [], None, True, None
         self.logic.clear()
 
     def set_opacity(self, value: float) -> None:
@@ -178,6 +218,8 @@ class WorkBench:
         """Share of the peak under which nothing is drawn; None is each map's own."""
         self.logic.parameters.threshold = share
         self.logic.redraw()
+        if self.current is not None:
+            self.logic.measure(self.current)
 
     def set_window(self, name: str) -> None:
         """One of `scene.WINDOWS`."""
@@ -211,9 +253,8 @@ class WorkBench:
 
     def consent(self) -> None:
         """The reader lets the study go to the server it was asked about."""
-        self._consented.add(self.asks_consent)
         self.asks_consent, self.problem = "", ""
-        self._go_on()
+        self.logic.allow()
 
     def poll(self) -> None:
         """Deliver what has arrived. Call it often, on the thread of the scene."""
@@ -227,10 +268,16 @@ class WorkBench:
 
     def close(self) -> None:
         """Let go of the server and the threads."""
+        self._clicks.stop()
         self.logic.close()
         self.link.stop()
 
     # what the page shows
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether there is something to do again."""
+        return self._retry is not None
 
     @property
     def current(self) -> int | None:
@@ -239,58 +286,7 @@ class WorkBench:
 
     def snapshot(self) -> dict[str, Any]:
         """All that changes, by the names the page uses."""
-        review, threshold = self.logic.review, self.threshold
-        outlined = self.logic.view.shown if len(self.logic.view.shown) > 1 else ()
-        return {
-            "server": {"kind": self.link.state, "text": self.link.text},
-            "study": self._study(),
-            "task": {"active": self.task.active, "stage": self.task.stage or self._seen, "share": self.task.share},
-            "problem": self.problem,
-            "can_retry": self._retry is not None and not self.asks_consent,
-            "asks_consent": self.asks_consent,
-            "sections": [] if review is None else sections_of(review, {index: css(region_colour(index)) for index in outlined}),
-            "picked": self.picked,
-            "map_on": self.map_on,
-            "several": self.several,
-            "crosshair": self.crosshair,
-            "window_name": self.window,
-            "opacity": self.logic.parameters.opacity,
-            "threshold": threshold,
-            "own_threshold": self.logic.parameters.threshold is None,
-            "peak_text": self._peak(),
-            "slices": self.scene.slice_rows(),
-        }
-
-    @property
-    def threshold(self) -> float:
-        """The share of the peak at which the current map is cut."""
-        chosen, review, current = self.logic.parameters.threshold, self.logic.review, self.current
-        heat = None if review is None or current is None else self.logic.view.map_of(review, current)
-        if heat is not None:
-            return round(self.logic.view.share(heat), 3)
-        return 0.5 if chosen is None else chosen
-
-    def _study(self) -> dict[str, Any]:
-        node = self.scene.volume_node
-        if node is None:
-            return {"open": False, "ready": False, "name": "No CT", "detail": "", "caution": ""}
-        size, spacing = node.GetImageData().GetDimensions(), tuple(f"{mm:.3g}" for mm in node.GetSpacing())
-        cubes = len(set(spacing)) == 1
-        detail = f"{TIMES.join(map(str, size))} voxels, {spacing[0] if cubes else TIMES.join(spacing)} mm"
-        ready = self.link.state == "ready" and not self.task.active
-        return {"open": True, "ready": ready, "name": CASE_NAME, "detail": detail, "caution": self.caution}
-
-    def _peak(self) -> str:
-        review, current = self.logic.review, self.current
-        peak = None if review is None or current is None else review.sentences[current].answer.peak_ras_mm
-        if peak is None:
-            return ""
-        names = (("R", "L"), ("A", "P"), ("S", "I"))
-        return (
-            "Peak "
-            + " · ".join(f"{pair[0 if mm >= 0 else 1]} {abs(mm):.0f}" for mm, pair in zip(peak, names, strict=True))
-            + " mm"
-        )
+        return snapshot_of(self)
 
     # events
 
@@ -300,10 +296,16 @@ class WorkBench:
             self.task = Task(active, event.message[:1].upper() + event.message[1:], event.share if active else None)
         elif event.kind == "error":
             self._problem(event.message)
+        elif event.kind == "consent":
+            self.asks_consent = event.message
+            self._problem("")
         elif event.kind == "server":
             self._go_on()
+        elif event.kind == "shown":
+            if self.current is not None:
+                self.logic.measure(self.current)
         elif event.kind == "case":
-            self.shown, self._seen = [], event.message
+            self.shown, self.seen = [], event.message
             if event.message:
                 self.task = Task(False, "")
                 self._go_on()
@@ -337,25 +339,10 @@ class WorkBench:
         else:
             self._problem(f"The CT could not be opened ({type(error).__name__}); try another copy of it.")
 
-    def _may_send(self, url: str) -> bool:
-        address = parse_address(url)
-        if address.is_loopback or url in self._consented:
-            return True
-        self.asks_consent = url
-        return False
+    @staticmethod
+    def _may_send(url: str) -> bool:
+        return parse_address(url).is_loopback
 
 
 def _consent_question(url: str) -> str:
     return f"The voxels of this CT and the report's sentences will be sent to {parse_address(url).host}. Send them?"
-
-
-def _read_case(path: Path) -> ReadCase:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", GeometryWarning)
-        volume = read_volume(path)
-    return ReadCase(volume, " ".join(str(one.message) for one in caught if issubclass(one.category, GeometryWarning)))
-
-
-def css(colour: tuple[float, float, float]) -> str:
-    """sRGB 0..1 as CSS."""
-    return "rgb({:.0f} {:.0f} {:.0f})".format(*(255 * part for part in colour))

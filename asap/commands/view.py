@@ -30,6 +30,10 @@ class View:
     """Name of a model of the server; by default the server's own choice."""
     port: Annotated[int, arg(metavar="N")] = 0
     """Port of the page on this machine; 0 takes a free one."""
+    sample: bool = False
+    """Show a generated CT with its report instead of a volume."""
+    headless: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Write the views as pictures, one a sentence, and the answers as review.json to DIR, and exit. Needs a report."""
     no_browser: bool = False
     """Print the page's address and leave opening it to you."""
 
@@ -37,14 +41,13 @@ class View:
 def view_arguments(command: View) -> list[str]:
     """The same command as words for `python -m asap_viewer`."""
     words = [] if command.volume is None else [str(command.volume)]
-    for name in ("report", "server", "token_file", "model"):
+    for name in ("report", "server", "token_file", "model", "headless"):
         value = getattr(command, name)
         if value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
     if command.port:
         words += ["--port", str(command.port)]
-    if command.no_browser:
-        words.append("--no-browser")
+    words += ["--" + name.replace("_", "-") for name in ("sample", "no_browser") if getattr(command, name)]
     return words
 
 

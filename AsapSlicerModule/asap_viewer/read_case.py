@@ -1,0 +1,41 @@
+"""The CT a bench opens: read from a file, or the generated sample; done on another thread than the scene's."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from asap.errors import GeometryWarning
+from asap.io.read import read_volume
+from asap.volume import Volume
+
+SAMPLE_SEED = 20
+
+
+@dataclass(frozen=True, eq=False)
+class ReadCase:
+    """A CT that was read, with what its reader warned of, and its report where there is one."""
+
+    volume: Volume
+    caution: str = ""
+    report: str = ""
+
+    def __post_init__(self) -> None:
+        _ = self.volume.identity  # worked out once, on the thread that reads
+
+
+def read_case(path: Path) -> ReadCase:
+    """Read a CT. Raises InputError and the other AsapErrors of reading."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeometryWarning)
+        volume = read_volume(path)
+    return ReadCase(volume, " ".join(str(one.message) for one in caught if issubclass(one.category, GeometryWarning)))
+
+
+def sample_case() -> ReadCase:
+    """A generated CT with its report."""
+    from asap.phantom.case import generate_case  # noqa: PLC0415 - half a second that a real case need not wait
+
+    case = generate_case(SAMPLE_SEED)
+    return ReadCase(case.volume, "This is a generated CT, not a patient's.", case.report)

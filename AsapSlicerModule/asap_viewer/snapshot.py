@@ -1,0 +1,82 @@
+"""What the page shows, as plain data taken from the work bench."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from AsapSlicerLib.colours import region_colour
+
+from .rows import css, place_text, sections_of
+
+if TYPE_CHECKING:
+    from .workbench import WorkBench
+
+TIMES = " \u00d7 "
+CASE_NAME = "Case"  # never a file name: those hold names of patients
+
+
+def snapshot_of(bench: WorkBench) -> dict[str, Any]:
+    """All that changes, by the names the page uses."""
+    review, threshold = bench.logic.review, _threshold(bench)
+    outlined = bench.logic.view.shown if len(bench.logic.view.shown) > 1 else ()
+    return {
+        "server": {"kind": bench.link.state, "text": bench.link.text},
+        "study": _study(bench),
+        "task": {"active": bench.task.active, "stage": bench.task.stage or bench.seen, "share": bench.task.share},
+        "problem": bench.problem,
+        "can_retry": bench.can_retry and not bench.asks_consent,
+        "asks_consent": bench.asks_consent,
+        "sections": [] if review is None else sections_of(review, {index: css(region_colour(index)) for index in outlined}),
+        "picked": bench.picked,
+        "map_on": bench.map_on,
+        "several": bench.several,
+        "crosshair": bench.crosshair,
+        "window_name": bench.window,
+        "opacity": bench.logic.parameters.opacity,
+        "threshold": threshold,
+        "own_threshold": bench.logic.parameters.threshold is None,
+        "peak_text": _peak(bench),
+        "here": _here(bench),
+        "reviewed": "" if review is None else f"{review.reviewed} of {len(review.sentences)} reviewed",
+        "can_undo": bool(bench.logic.undo_stack),
+        "unsaved": bench.unsaved,
+        "slices": bench.scene.slice_rows(),
+    }
+
+
+def _threshold(bench: WorkBench) -> float:
+    """The share of the peak at which the current map is cut."""
+    chosen, review, current = bench.logic.parameters.threshold, bench.logic.review, bench.current
+    heat = None if review is None or current is None else bench.logic.view.map_of(review, current)
+    if heat is not None:
+        return round(bench.logic.view.share(heat), 3)
+    return 0.5 if chosen is None else chosen
+
+
+def _study(bench: WorkBench) -> dict[str, Any]:
+    node = bench.scene.volume_node
+    if node is None:
+        return {"open": False, "ready": False, "name": "No CT", "detail": "", "caution": ""}
+    size, spacing = node.GetImageData().GetDimensions(), tuple(f"{mm:.3g}" for mm in node.GetSpacing())
+    cubes = len(set(spacing)) == 1
+    detail = f"{TIMES.join(map(str, size))} voxels, {spacing[0] if cubes else TIMES.join(spacing)} mm"
+    ready = bench.link.state == "ready" and not bench.task.active
+    return {"open": True, "ready": ready, "name": CASE_NAME, "detail": detail, "caution": bench.caution}
+
+
+def _peak(bench: WorkBench) -> str:
+    review, current = bench.logic.review, bench.current
+    peak = None if review is None or current is None else review.sentences[current].answer.peak_ras_mm
+    if peak is None:
+        return ""
+    measured = bench.logic.regions.measured
+    size = None if measured is None or measured.index != current else measured.millilitres
+    return f"Peak {place_text(peak)}" + ("" if size is None else f" \u00b7 region {size:.0f} ml")
+
+
+def _here(bench: WorkBench) -> dict[str, Any] | None:
+    if bench.place is None or bench.logic.review is None:
+        return None
+    found = bench.logic.sentences_at(bench.place)
+    rows = [{"id": index, "text": bench.logic.review.sentences[index].text, "share": share} for index, share in found]
+    return {"place": place_text(bench.place), "sentences": rows}
