@@ -47,6 +47,7 @@ def run_inference(  # noqa: PLR0917 - FastAPI passes them by name
     if asked.keys() - USED_KEYS - IGNORED_KEYS:
         raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(USED_KEYS))}.")
     request = {"model": model, **{key: asked[key] for key in asked.keys() & USED_KEYS}}
+    request["labels_wanted"] = output is not Output.json  # drawing and packing them takes seconds
     answer = _infer(app, request, image, session_id, file)
     labels = Path(answer["file"]) if answer["file"] else None
     if labels is not None:

@@ -82,7 +82,7 @@ class GroundTask(InferTask):  # type: ignore[misc]
             "sentences": [grounding_record(grounding) for grounding in groundings],
             "label_names": {g.sentence.text: n for n, g in enumerate(groundings, 1) if g.heatmap is not None},
         }
-        if not document["label_names"]:
+        if not document["label_names"] or request.get("labels_wanted") is False:
             return None, document
         handle = tempfile.NamedTemporaryFile(prefix="asap-", suffix=asked.extension, delete=False)  # noqa: SIM115
         handle.close()
