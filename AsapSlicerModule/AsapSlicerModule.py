@@ -23,7 +23,7 @@ from slicer.ScriptedLoadableModule import (
 if find_spec("asap") is None:  # a source checkout added as module path: the client lies beside this folder
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-POLL_MS = 20
+POLL_MS = 5  # a click waits for the next poll, which costs microseconds
 
 
 class AsapSlicerModule(ScriptedLoadableModule):
@@ -106,34 +106,16 @@ class AsapSlicerModuleLogic(ScriptedLoadableModuleLogic):
 
 
 class AsapSlicerModuleTest(ScriptedLoadableModuleTest):
-    """What can be asserted inside Slicer without a server: a map is drawn on its place, and clearing leaves nothing."""
+    """What can be asserted inside Slicer without a server; `Resources/CHECKLIST.md` has what a person must see."""
 
     def runTest(self) -> None:
-        """Run it all."""
-        self.setUp()
-        self.test_a_map_is_drawn_and_cleared()
+        """Every step on an empty scene."""
+        from AsapSlicerLib.self_test import STEPS
+
+        for step in STEPS:
+            self.setUp()
+            step(slicer.mrmlScene)
 
     def setUp(self) -> None:
         """An empty scene."""
         slicer.mrmlScene.Clear(0)
-
-    def test_a_map_is_drawn_and_cleared(self) -> None:
-        """One warm cell: the slices jump to it; after clearing, the foreground is as before."""
-        import numpy as np
-        from AsapSlicerLib import volume_nodes
-        from AsapSlicerLib.heat_maps import HeatMap
-        from AsapSlicerLib.heatmap_display import HeatmapDisplay
-
-        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
-        volume_nodes.set_volume(volume, np.zeros((40, 40, 40), np.float32), np.diag([3.0, 3.0, 3.0, 1.0]))
-        heat = np.zeros((10, 10, 10), np.float32)
-        heat[5, 6, 7] = 1.0
-        display = HeatmapDisplay(slicer.mrmlScene)
-        node = display.show(
-            HeatMap(heat, np.diag([12.0, 12.0, 12.0, 1.0]), 1.0, 0.5), volume, share=0.5, opacity=0.6, legend=True
-        )
-        world = display.jump(volume, (60.0, 72.0, 84.0))
-        self.assertEqual(world, (60.0, 72.0, 84.0))
-        self.assertEqual(node.GetImageData().GetDimensions(), (10, 10, 10))
-        display.remove()
-        self.assertIsNone(display.heatmap_node())

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.slicer.scene import SlicerScene
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "AsapSlicerModule"
@@ -72,7 +78,10 @@ def test_files_are_small(path: Path) -> None:
 def test_every_source_and_resource_is_packaged() -> None:
     listed = set(re.findall(r"^  (\S+\.(?:py|png|md))$", (MODULE / "CMakeLists.txt").read_text(), re.MULTILINE))
     listed = {name.replace("${MODULE_NAME}", "AsapSlicerModule") for name in listed}
-    wanted = {str(path.relative_to(MODULE)) for path in SOURCES} | {"Resources/Icons/AsapSlicerModule.png"}
+    wanted = {str(path.relative_to(MODULE)) for path in SOURCES} | {
+        "Resources/Icons/AsapSlicerModule.png",
+        "Resources/CHECKLIST.md",
+    }
     assert listed == wanted
     assert "asap/client/*.py" in (ROOT / "CMakeLists.txt").read_text()
 
@@ -85,6 +94,11 @@ def test_what_the_extensions_index_asks() -> None:
     assert entry["category"] in CATEGORIES
     assert entry["scm_url"].startswith("https://")
     assert entry["scm_url"].rpartition("/")[2].startswith("Slicer")
+    home = settings["EXTENSION_HOMEPAGE"]
+    assert entry["scm_url"] == f"{home}.git"  # one address in all files
+    owner = home.removeprefix("https://github.com/")
+    raw = f"https://raw.githubusercontent.com/{owner}/{entry['scm_revision']}/"
+    assert all(settings[f"EXTENSION_{name}"].startswith(raw) for name in ("ICONURL", "SCREENSHOTURLS"))
     assert entry["build_dependencies"] == []  # then the index packages it for Windows and Linux
     assert 1 <= entry["tier"] <= 5
     for name in ("HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"):
@@ -109,3 +123,50 @@ def test_nothing_runs_at_import_and_every_label_can_be_translated() -> None:
             if name.split(".")[-1] in ("setPlaceholderText", "setToolTip", "setAccessibleName", "setTitle") and call.args:
                 last = call.args[-1]
                 assert not isinstance(last, ast.Constant), f"{path.name}:{call.lineno} is not translated"
+
+
+def test_the_self_test_of_the_module_passes_over_slicer_core() -> None:
+    from AsapSlicerLib.self_test import STEPS
+
+    for step in STEPS:
+        stage = SlicerScene()
+        step(stage.scene)
+        stage.close()
+
+
+@pytest.mark.slow
+def test_the_zip_runs_from_its_own_folder_alone(tmp_path: Path) -> None:
+    """Unpacked, with nothing of this checkout on the path, the module's own steps pass; here and in every further Python with
+    slicer-core that ASAP_SLICER_PYTHONS names (separated as in PATH): Slicer 5.10 and 5.12 bring Python 3.12."""
+    done = subprocess.run(
+        [sys.executable, MODULE / "make_zip.py", tmp_path / "a.zip"], capture_output=True, text=True, check=True
+    )
+    assert "Additional module paths" in done.stdout
+    subprocess.run([sys.executable, MODULE / "make_zip.py", tmp_path / "b.zip"], capture_output=True, check=True)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path)
+    others = [python for python in os.environ.get("ASAP_SLICER_PYTHONS", "").split(os.pathsep) if python]
+    for python in (sys.executable, *others):
+        run_alone(python, tmp_path / "SlicerASAP")
+
+
+ALONE = """
+import sys, pathlib
+here = pathlib.Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here / "AsapSlicerModule"), sys.argv[2]]
+import AsapSlicerLib.self_test as self_test, asap.client
+assert pathlib.Path(asap.client.__file__).is_relative_to(here)
+import scene
+for step in self_test.STEPS:
+    stage = scene.SlicerScene(); step(stage.scene); stage.close()
+assert "torch" not in sys.modules and "scipy" not in sys.modules
+print("passed on", sys.version_info[:2])
+"""
+
+
+def run_alone(python: str, folder: Path) -> None:
+    """The steps in a process that knows the unpacked folder only; -I leaves this checkout's own paths out."""
+    arguments = [python, "-I", "-c", ALONE, str(folder), str(Path(__file__).parent)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False)
+    assert "passed on" in done.stdout, done.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""The reader's whole way at the widget, with the real server and model: start, open, encode, click, decide, save, go on without."""
+"""The reader's whole way at the widget, with the real server and model: start, open, encode, click, decide, save, go on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.server.live import LiveServer, live_server
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
-from tests.slicer.desk import Desk, open_desk  # noqa: E402
+from tests.slicer.desk import Desk, open_desk
 
 pytestmark = pytest.mark.slow
 REACH_MM = 3.0
@@ -114,7 +114,7 @@ def test_generated_case_cancel_and_three_sentences(server: LiveServer, tmp_path:
         panel = desk.widget.case_panel
         desk.click(panel.encode)
         desk.click(panel.allow)
-        desk.until(lambda: panel.cancel.isEnabled())
+        desk.until(panel.cancel.isEnabled)
         desk.click(panel.cancel)
         assert not desk.widget.logic.busy
         assert desk.widget.logic.case is None
@@ -150,6 +150,6 @@ def test_the_real_server_started_and_stopped_from_the_panel(tmp_path: Path) -> N
         assert "this computer" in copied
         assert str(tmp_path) not in copied
         desk.click(panel.stop)
-        desk.until(lambda: panel.start.isEnabled(), LONG_S)
+        desk.until(panel.start.isEnabled, LONG_S)
         assert desk.widget.logic.server is None
         assert panel.own.pid is None
