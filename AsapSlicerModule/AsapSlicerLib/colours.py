@@ -1,8 +1,8 @@
 """Colours that readers with any colour vision can tell apart, by formula. numpy only.
 
 Heat: a path through CIELAB (CIE 15:2004) whose lightness rises evenly and whose hue only runs between blue and yellow, the axis
-that red-green deficiency leaves alone. Neither end is so dark nor so light that it is lost: blue stays clear of black lung, orange
-of the white mediastinum in a lung window. Regions: the eight colours of Okabe and Ito (2008), without black and grey.
+that red-green deficiency leaves alone. Neither end is so dark nor so light that it is lost: blue stays clear of black lung,
+orange of the white mediastinum in a lung window. Regions: the eight colours of Okabe and Ito (2008), without black and grey.
 """
 
 from __future__ import annotations

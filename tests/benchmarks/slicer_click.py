@@ -70,7 +70,7 @@ class Desk:
             window = view.render_window()
             window.Render()
             pixels = vtk.vtkUnsignedCharArray()
-            window.GetPixelData(0, 0, VIEW_PIXELS - 1, VIEW_PIXELS - 1, 1, pixels)
+            window.GetPixelData(0, 0, VIEW_PIXELS - 1, VIEW_PIXELS - 1, 1, pixels, 0)
             rgb = np.frombuffer(memoryview(pixels), np.uint8).reshape(-1, 3).astype(np.int16)
             coloured += int((np.ptp(rgb, axis=1) > 24).sum())
         return coloured
