@@ -1,6 +1,6 @@
 """Write generated cases to a folder: resumable, each case a pure function of its seed.
 
-asap-train prepare --out DIR --first SEED --count N [--require CONCEPT ...] [--bilateral CONCEPT ...] [--processes P]
+asap-train generate --out DIR --first SEED --count N [--require CONCEPT ...] [--bilateral CONCEPT ...] [--processes P]
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def test_the_same_number_is_the_same_sample(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_a_foreign_tokenizer_are_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="asap-train prepare"):
+    with pytest.raises(InputError, match="asap-train generate"):
         GeneratedReports(tmp_path, asap_test(), WordPiece.from_vocabulary(TEST_WORDS, 16))
     (tmp_path / "case-0000001").mkdir()
     with pytest.raises(InputError, match="tokenizer"):

@@ -61,13 +61,14 @@ def training_sample(case: PhantomCase, recipe: MiniRecipe, rng: np.random.Genera
     """Augment one case: field of view, zoom, intensities; the twin without lesions now and then, so that absence is seen."""
     use_twin = bool(rng.random() < 0.15)
     told = [sentence for _ in range(recipe.tellings) for sentence in retold(case, rng).sentences]
-    sentences = [*{s.text: s for s in told}.values(), *absent_queries(case, rng, recipe.absent_queries)]
+    lesions = {finding.concept for finding in case.findings}
+    asked = [s for s in {s.text: s for s in told}.values() if s.kind in lesions or rng.random() < recipe.organ_share]
+    sentences = [*asked, *absent_queries(case, rng, recipe.absent_queries)]
     zoom = 1.0 + (rng.uniform(-MAX_ZOOM, MAX_ZOOM) if rng.random() < 0.5 else 0.0)
     grid_config = replace(MINI_GRID, spacing_mm=tuple(s * zoom for s in MINI_GRID.spacing_mm))
     centre = thorax_centre_ras_mm(case) + rng.uniform(-recipe.jitter_mm, recipe.jitter_mm, 3)
     volume = case.twin if use_twin else case.volume
     image, grid = to_network_grid(_augmented(volume, rng), grid_config, centre_ras_mm=centre)
-    lesions = {finding.concept for finding in case.findings}
     rows = [row for s in sentences if (row := _query(s, in_image=not (use_twin and s.kind in lesions))) is not None]
     shares: dict[tuple[str | None, tuple[int, ...]], NDArray[np.float32]] = {}
     for phrase, _, _ in rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asap.errors import InputError
-from asap.models.wordpiece import CLS, MASK, PAD, SEP, EncodedReport, WordPiece
+from asap.models.wordpiece import EncodedReport, WordPiece
 from asap.phantom.case import PhantomCase
 from asap.phantom.case_files import load_case
 from asap.phantom.labels import LOBES
@@ -19,8 +18,8 @@ from asap.preprocess import GridConfig, GridMap, to_network_grid
 from asap_training.data.batch import Sample
 from asap_training.data.cells import cell_fractions
 from asap_training.data.generated_cases import thorax_centre_ras_mm
+from asap_training.data.report_tokens import sentence_keys, text_fields
 from asap_training.data.sampler import case_of, sample_rng
-from asap_training.masking import masked_report
 from asap_training.recipes import Recipe
 
 # Classes of anatomy injection after the background (asap-method 5.2: the published list is not named).
@@ -36,7 +35,7 @@ class GeneratedReports:
         self._paths = sorted(folder.glob("case-*"))
         self._recipe, self._tokenizer = recipe, tokenizer
         if not self._paths:
-            raise InputError("There are no generated cases in this folder; run `asap-train prepare` first.")
+            raise InputError("There are no generated cases in this folder; run `asap-train generate` first.")
         if tokenizer.vocabulary_size > recipe.model.text.vocab:
             raise InputError("The tokenizer has more tokens than the recipe's text encoder; name the tokenizer it belongs to.")
         encoder = recipe.model.encoder
@@ -64,10 +63,10 @@ class GeneratedReports:
         return Sample(
             volume_1HWD=volume_1HWD.contiguous(),
             organs_NC=self._organs(case, grid, flips),
-            **self._texts(findings, report, rng),
+            **text_fields(*_tokens(findings), _tokens(report)[0], self._recipe, rng),
             noise_N=torch.from_numpy(rng.random(self._recipe.model.encoder.tokens, dtype=np.float32)),
             regions_SN=self._regions(case, grid, flips, int(findings.sentence_ids.max())),
-            sentence_keys_S=_keys(findings),
+            sentence_keys_S=sentence_keys(findings.ids, findings.sentence_ids),
         )
 
     def _flips(self, case: PhantomCase, rng: np.random.Generator) -> list[int]:
@@ -75,23 +74,6 @@ class GeneratedReports:
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         sided = any(s.side in ("left", "right") for s in case.sentences)
         return [axis for axis in chosen if not (axis == 0 and sided and self._recipe.keep_sides)]
-
-    def _texts(self, findings: EncodedReport, report: EncodedReport, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Ids of findings and report; the report as long as it is, or padded where the recipe scores padding too."""
-        everywhere = self._recipe.report_scope == "all"
-        length = len(report.ids) if everywhere else int(report.mask.sum())
-        ids_L = torch.from_numpy(report.ids[:length])
-        draw_L = torch.from_numpy(rng.random(length))
-        kept = (SEP,) if everywhere else (SEP, PAD)
-        masked_L = masked_report(ids_L, draw_L, self._recipe.report_masked_share, MASK, kept)
-        words = int(findings.mask.sum())
-        return {
-            "findings_ids_L": torch.from_numpy(findings.ids[:words]),
-            "findings_sentences_L": torch.from_numpy(findings.sentence_ids[:words]),
-            "report_ids_L": ids_L,
-            "report_masked_L": masked_L,
-            "report_scored_L": torch.ones_like(ids_L, dtype=torch.bool) if everywhere else masked_L != ids_L,
-        }
 
     def _organs(self, case: PhantomCase, grid: GridMap, flips: list[int]) -> Tensor:
         """Share of each token [N, C] per class, the background first; classes of a token sum to 1."""
@@ -116,8 +98,7 @@ class GeneratedReports:
         return np.ascontiguousarray(np.flip(share, flips)).ravel()
 
 
-def _keys(findings: EncodedReport) -> Tensor:
-    """One number per sentence, not 0, the same for the same tokens."""
-    sentences = range(1, int(findings.sentence_ids.max()) + 1)
-    words = [findings.ids[(findings.sentence_ids == s) & (findings.ids != CLS)] for s in sentences]
-    return torch.tensor([1 + zlib.crc32(ids.tobytes()) for ids in words], dtype=torch.int64)
+def _tokens(text: EncodedReport) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids and sentence numbers without the padding."""
+    words = int(text.mask.sum())
+    return text.ids[:words], text.sentence_ids[:words]
