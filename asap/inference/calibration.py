@@ -19,7 +19,7 @@ from torch import Tensor
 from asap.errors import WeightsError
 from asap.report import Sentence
 
-BEST_CELLS = 4
+BEST_CELLS = 2
 LOG_ODDS_LIMIT = 12.0
 HIGHEST = 0.99
 WILSON_Z2 = 1.96**2

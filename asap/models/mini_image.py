@@ -24,7 +24,7 @@ from asap.text.concepts import CONCEPT_VOCABULARY
 # Intensity windows in HU that become input channels: everything, soft tissue, aerated lung.
 WINDOWS_HU = ((-1000.0, 1000.0), (-150.0, 250.0), (-1000.0, -500.0))
 # Cells on each side of a slab that its three 3 x 3 x 3 convolutions at half a cell reach into.
-HALO_CELLS = 2
+HALO_CELLS = 3  # the stem reads five of its 6 mm places to each side
 SLAB_CELLS = 4
 VOXELS_PER_CELL = 4
 
@@ -112,6 +112,7 @@ class MiniImageEncoder(nn.Module):
         stem, cell, width = config.stem_channels, config.cell_channels, config.width
         self.voxels_in = nn.Conv3d(8 * len(WINDOWS_HU), stem, 3, padding=1)
         self.fine = ResidualConv(stem)
+        self.finer = ResidualConv(stem)
         self.to_cells = nn.Conv3d(stem, cell, 2, stride=2)
         self.cell_blocks = ResidualConv(cell)
         self.to_tokens = nn.Conv3d(cell, width, 2, stride=2)
@@ -153,7 +154,7 @@ class MiniImageEncoder(nn.Module):
     def _stem(self, volume_B1HWD: Tensor) -> Tensor:
         x = space_to_depth(windowed(volume_B1HWD))
         x = x.to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
-        return self.to_cells(self.fine(self.voxels_in(x)))  # type: ignore[no-any-return]
+        return self.to_cells(self.finer(self.fine(self.voxels_in(x))))  # type: ignore[no-any-return]
 
     def _stem_in_slabs(self, volume_B1HWD: Tensor) -> Tensor:
         """The same cells from overlapping slabs along the first axis: the stem's tables are the largest of the model."""

@@ -1,6 +1,6 @@
 """Train `asap-mini` on generated cases. Reads top to bottom; resumes by itself; the same command gives the same weights.
 
-asap-train pretrain --cases DIR --out DIR [--steps N]
+asap-train pretrain --cases DIR --out DIR [--start DIR] [--steps N]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -29,10 +30,12 @@ SAVE_EVERY = 200
 LOG_EVERY = 20
 
 
-def train(cases: Path, out: Path, recipe: MiniRecipe, *, workers: int = 1) -> AsapMini:
-    """Run (or go on with) the recipe and return the model with averaged weights."""
+def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = None, workers: int = 1) -> AsapMini:
+    """Run (or go on with) the recipe and return the model with averaged weights. start: a packaged model to begin from."""
     torch.manual_seed(recipe.seed)
     model = AsapMini(recipe.model).to(memory_format=torch.channels_last_3d)
+    if start is not None:
+        begin_from(model, start)
     optimizer = torch.optim.AdamW(parameter_groups(model, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98))
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     out.mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,16 @@ def train(cases: Path, out: Path, recipe: MiniRecipe, *, workers: int = 1) -> As
                 save_checkpoint(out, step + 1, model, optimizer, average)
     model.load_state_dict(average)
     return model
+
+
+def begin_from(model: AsapMini, start: Path) -> None:
+    """Take over a packaged model's weights; a convolution it does not have yet begins as one that changes nothing."""
+    held = load_file(next(start.glob("*.safetensors")))
+    missing = model.load_state_dict({name: value.float() for name, value in held.items()}, strict=False).missing_keys
+    for name, parameter in model.named_parameters():
+        if name in missing and ".conv2." in name:
+            torch.nn.init.zeros_(parameter)
+    print(f"begins from {start.name}; new: {', '.join(missing) or 'nothing'}")
 
 
 def batches(cases: Path, recipe: MiniRecipe, first: int, workers: int) -> Iterator[list[Sample]]:
@@ -147,9 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train asap-mini on generated cases.")
     parser.add_argument("--cases", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="folder of a packaged model to begin from")
     parser.add_argument("--steps", type=int, default=MiniRecipe.steps)
     arguments = parser.parse_args()
-    train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=arguments.steps))
+    train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=arguments.steps), start=arguments.start)
 
 
 if __name__ == "__main__":

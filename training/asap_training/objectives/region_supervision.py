@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 FOCAL_POWER = 2.0
-PRESENCE_CELLS = 4
+PRESENCE_CELLS = 2
 
 
 def pointing_loss(log_match_SN: Tensor, fraction_SN: Tensor) -> Tensor:
