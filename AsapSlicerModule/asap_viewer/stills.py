@@ -99,7 +99,7 @@ def page_png(bench: WorkBench) -> bytes:
     shown = bench.snapshot()
     sheet = Sheet(*PAGE_PX)
     sheet.text(16, 30, "ASAP work bench", size=16, bold=True)
-    sheet.text(176, 30, NOTICE, size=13, colour=WARNING, bold=True)
+    sheet.text(192, 30, NOTICE, size=13, colour=WARNING, bold=True)
     sheet.text(PAGE_PX[0] - 16, 30, shown["peak_text"], size=13, colour=QUIET, align=("right", "baseline"))
     sheet.text(16, 68, f"{shown['study']['name']}  {shown['study']['detail']}", size=13, colour=QUIET)
     note = shown["study"]["caution"] or shown["task"]["stage"]
@@ -143,7 +143,7 @@ def _report(sheet: Sheet, shown: dict[str, Any]) -> None:
         lines = wrapped(row["text"], WORDS_A_LINE, 3)
         for line, words in enumerate(lines):
             sheet.text(18, y + 18 * line, words, size=13, colour=INK)
-        facts = "   ".join(word for word in (row["state_text"], row["assertion"], row["confidence"], row["reason"]) if word)
+        facts = " \u00b7 ".join(word for word in (row["state_text"], row["assertion"], row["confidence"], row["reason"]) if word)
         colour = WARNING if row["side_warns"] else GOOD if row["state"] == "accepted" else QUIET
         sheet.text(18, y + 18 * len(lines), wrapped(facts, 56, 1)[0], size=12, colour=colour)
         y += height
