@@ -131,8 +131,8 @@ class ReportPanel:
         self.edit_line.returnPressed.connect(lambda *_args: self._finish_edit())
         form.addRow(self.list)
         form.addRow(self.progress)
-        form.addRow(self.details)
         form.addRow(self.changes)
+        form.addRow(self.details)
         form.addRow(self.edit_line)
 
     def _build_actions(self, form: Any) -> None:
@@ -316,7 +316,7 @@ class ReportPanel:
             return
         self.details.setText(" ".join(self._sayings(logic, index)))
         sentence = logic.review.sentences[index]
-        self.changes.setVisible(sentence.text != sentence.draft)
+        self.changes.setVisible(True)  # the list cuts long sentences; here they stand in full
         self.changes.setText(as_html(word_changes(sentence.draft, sentence.text)))
 
     def _sayings(self, logic: AsapLogic, index: int) -> list[str]:
