@@ -14,6 +14,8 @@ TABLES = (
     ("Answers while the server works", "tests.benchmarks.server_latency", ()),
     ("Bringing a case to the server", "tests.benchmarks.server_uploads", ()),
     ("What the server adds, against stock MONAI Label", "tests.benchmarks.server_overhead", ()),
+    ("Sentence to three drawn slices", "tests.benchmarks.slicer_click", ()),
+    ("Heat on its place, through Slicer's reslice", "tests.benchmarks.slicer_alignment", ()),
     ("bfloat16 against float32", "tests.benchmarks.bf16_agreement", ("--draws", "4")),
     ("One pre-training step", "tests.benchmarks.pretraining_step", ()),
     ("Report reading", "tests.benchmarks.text_scores", ()),

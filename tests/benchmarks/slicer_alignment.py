@@ -2,7 +2,8 @@
 
 A soft ball is drawn into a CT of each geometry. The CT goes the way of a real case: resampled by the module, cut into the
 model's cells by `asap.preprocess`, packed for the wire, shown by the module over the CT. In three slice views the centre of
-what Slicer draws of the heat is compared with the centre of what it draws of the CT. `python -m tests.benchmarks.slicer_alignment`
+what Slicer draws of the heat is compared with the centre of what it draws of the CT.
+`python -m tests.benchmarks.slicer_alignment` prints the table.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.volumes import oriented
 
 LIMIT_MM = 0.5
 SIGMA_MM = 22.0
+OFF_CENTRE_MM = (4.7, -3.1, 5.3)
 VIEW_MM, VIEW_PIXELS = 100.0, 200  # the view stays inside the volume: Slicer draws 0 HU outside
 
 
@@ -111,7 +113,7 @@ def box_from_server(voxels: NDArray[np.int16], affine: NDArray[np.float64]) -> H
 def alignment_mm(geometry: Geometry) -> float:
     """Largest distance between the drawn CT's ball and the drawn heat over three slice views, mm."""
     slicer_scene = SlicerScene()
-    centre = apply_affine(geometry.affine, (np.asarray(geometry.shape) - 1) / 2) + [4.7, -3.1, 5.3]
+    centre = apply_affine(geometry.affine, (np.asarray(geometry.shape) - 1) / 2) + np.array(OFF_CENTRE_MM)
     node = slicer_scene.volume(ball(geometry, centre), geometry.affine)
     parent = None
     for matrix in reversed(geometry.parents):
