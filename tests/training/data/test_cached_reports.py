@@ -1,0 +1,132 @@
+"""Samples from the cache: crops, mirrored edges and organ shares are exact; a sample is a function of its number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap.errors import InputError
+from asap_training.data import cache
+from asap_training.data.batch import collate
+from asap_training.data.cached_reports import AxisCrop, CachedReports, inner, random_crop, reflected
+from asap_training.data.datasets.plain_table import plain_cases
+from asap_training.data.organ_masks import CLASSICAL, OrganSettings
+from asap_training.data.organ_shares import organ_shares
+from asap_training.prepare import prepare
+from asap_training.recipes import asap_base_paper, asap_test
+from tests.training.data.raw_cases import options, quiet, write_table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("cache")
+    cases = plain_cases(write_table(root / "raw", 3), 0.0)
+    prepare(cases, options(root / "cache", OrganSettings("classical", CLASSICAL)), quiet)
+    return root / "cache"
+
+
+@pytest.mark.parametrize("patch", [(16, 16, 8), (4, 4, 4), (3, 5, 2), (2, 2, 3)])
+@pytest.mark.parametrize("blobs", [True, False])
+def test_shares_are_those_of_counting_every_voxel(patch: tuple[int, int, int], blobs: bool) -> None:
+    rng = np.random.default_rng(5)
+    shape = tuple(3 * p for p in patch)
+    labels = rng.integers(0, 9, shape).astype(np.uint8)
+    if blobs:
+        labels[: shape[0] // 2] = 4
+    a, b, c = patch
+    tokens = labels.reshape(3, a, 3, b, 3, c).transpose(0, 2, 4, 1, 3, 5).reshape(27, -1)
+    wanted = np.stack([(tokens == organ).mean(1) for organ in range(9)], axis=1)
+    assert np.abs(organ_shares(labels, patch, 9) - wanted).max() < 1e-6
+
+
+@pytest.mark.parametrize(("size", "pad"), [(5, 3), (10, 1), (2, 6), (1, 4), (12, 0)])
+def test_what_lies_outside_is_mirrored_as_numpy_does(size: int, pad: int) -> None:
+    rng = np.random.default_rng(6)
+    part = rng.standard_normal((size, size, size))
+    after = 1 if pad else 0
+    window = np.full([size + pad + after] * 3, np.nan)
+    crops = [AxisCrop(0, size, pad)] * 3
+    window[inner(crops)] = part
+    assert np.array_equal(reflected(window, crops), np.pad(part, (pad, after), mode="reflect"))
+
+
+def test_crops_stay_inside_and_reach_every_edge() -> None:
+    rng = np.random.default_rng(7)
+    for size, window in ((238, 224), (100, 112), (300, 224), (2, 24)):
+        crops = [random_crop(size, window, rng) for _ in range(2000)]
+        assert all(c.start >= 0 and c.start + c.size <= size and c.pad + c.size <= window for c in crops)
+        assert min(c.start for c in crops) == 0
+        assert max(c.start + c.size for c in crops) == size
+        assert min(c.size for c in crops) >= min(window, int(0.8 * size))
+
+
+def test_a_sample_is_the_stored_crop(folder: Path) -> None:
+    """Without chance of flips: the volume's and the organs' voxels come from the same place."""
+    recipe = asap_test()
+    source = CachedReports(folder, recipe)
+    for number in range(6):
+        sample = source[number]
+        organs_NC = sample.organs_NC
+        assert organs_NC is not None
+        assert sample.volume_1HWD.shape == (1, *recipe.model.encoder.volume_shape)
+        assert float(sample.volume_1HWD.min()) >= -1 and float(sample.volume_1HWD.max()) <= 1
+        assert torch.allclose(organs_NC.sum(1), torch.ones(len(organs_NC)))
+        # Where a token is outside the body altogether it is air; where it is all body wall it is not.
+        h, w, d = recipe.model.encoder.grid
+        a, b, c = recipe.model.encoder.patch
+        mean_N = sample.volume_1HWD[0].reshape(h, a, w, b, d, c).mean((1, 3, 5)).reshape(-1)
+        assert float(mean_N[organs_NC[:, 0] == 1].max()) < float(mean_N[organs_NC[:, 4] > 0.98].min())
+
+
+def test_samples_depend_on_the_number_alone(folder: Path) -> None:
+    first, again = CachedReports(folder, asap_test()), CachedReports(folder, asap_test())
+    for number in (5, 0):
+        a, b = collate([first[number]]), collate([again[number]])
+        assert torch.equal(a.volume_B1HWD, b.volume_B1HWD)
+        assert torch.equal(a.report_masked_BL, b.report_masked_BL)
+        assert torch.equal(a.organs_BNC, b.organs_BNC)  # type: ignore[arg-type]
+    assert not torch.equal(first[0].volume_1HWD, first[3].volume_1HWD)
+
+
+def test_left_and_right_stay_where_the_sentence_says(folder: Path) -> None:
+    """The right lung's share lies on the right (high first index) where sides are kept, and not always otherwise."""
+
+    def right_is_right(source: CachedReports, number: int) -> bool:
+        organs_NC = source[number].organs_NC
+        assert organs_NC is not None
+        h, w, d = asap_test().model.encoder.grid
+        place_H = torch.arange(h).repeat_interleave(w * d).float()
+        right, left = ((organs_NC[:, organ] * place_H).sum() / organs_NC[:, organ].sum() for organ in (1, 2))
+        return bool(right > left)
+
+    kept = CachedReports(folder, asap_test())
+    mirrored = CachedReports(folder, replace(asap_test(), keep_sides=False))
+    assert all(right_is_right(kept, number) for number in range(30))
+    assert not all(right_is_right(mirrored, number) for number in range(30))
+
+
+def test_a_cache_for_another_recipe_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="spacing"):
+        CachedReports(folder, asap_base_paper())
+    with pytest.raises(InputError, match="split valid"):
+        CachedReports(folder, asap_test(), "valid")
+    with pytest.raises(InputError, match="no prepared cases"):
+        CachedReports(tmp_path, asap_test())
+
+
+def test_a_crop_reads_a_part_of_the_file(tmp_path: Path) -> None:
+    """Blocks outside the crop may be destroyed without the crop noticing."""
+    rng = np.random.default_rng(8)
+    volume = rng.integers(-1000, 1000, (256, 256, 100)).astype(np.int16)
+    path = tmp_path / "x.b2nd"
+    cache.write_array(path, volume, "test")
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2
+    data[half : half + 1000] = bytes(1000)
+    path.write_bytes(bytes(data))
+    corner = (slice(0, 64), slice(0, 64), slice(0, 100))
+    assert np.array_equal(cache.open_array(path)[corner], volume[corner])

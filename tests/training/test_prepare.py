@@ -1,0 +1,202 @@
+"""Preparing resumes to the same bytes, lists what it cannot read, notices damage and other settings (D7, E1, E5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap.errors import InputError, OutputError
+from asap.models.load import LoadedAsap, load_model
+from asap_training.data import cache
+from asap_training.data.case import name_digest
+from asap_training.data.datasets.plain_table import plain_cases
+from asap_training.data.organ_masks import CLASSICAL, OrganSettings
+from asap_training.prepare import PrepareOptions, prepare
+from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, options, quiet, save_rows, tree, write_table
+
+
+def prepared(tmp_path: Path, count: int, chosen: PrepareOptions | None = None) -> Path:
+    out = tmp_path / "cache"
+    assert prepare(plain_cases(write_table(tmp_path / "raw", count), 0.3), chosen or options(out), quiet)
+    return out
+
+
+def test_what_is_prepared_can_be_read_back(tmp_path: Path) -> None:
+    out = prepared(tmp_path, 2, options(tmp_path / "cache", OrganSettings("classical", CLASSICAL)))
+    index = cache.read_index(out)
+    record = cache.read_record(out, name_digest("v1.nii"))
+    assert sorted(index["train"] + index["valid"]) == sorted(name_digest(f"v{n}.nii") for n in range(2))
+    hu = cache.open_array(cache.case_path(out, record.case, "volume.b2nd"))
+    organs = cache.open_array(cache.case_path(out, record.case, "organs.b2nd"))
+    assert (hu.dtype, hu.shape) == (np.int16, record.shape)
+    assert (organs.dtype, organs.shape) == (np.uint8, record.shape)
+    loaded = load_model("asap-test", torch.float32)
+    assert isinstance(loaded, LoadedAsap)
+    encoded = loaded.tokenizer.encode_report(FINDINGS)
+    ids, sentences = record.findings
+    assert np.array_equal(ids, encoded.ids[: len(ids)])
+    assert np.array_equal(sentences, encoded.sentence_ids[: len(ids)])
+    assert record.names_side
+    assert record.text is not None
+    kept = cache.open_array(cache.text_path(out, record.text))[:]
+    wanted = loaded.model.text_encoder(torch.from_numpy(ids)[None])[0].detach().numpy()
+    assert np.abs(kept - wanted).max() < 2e-3 * np.abs(wanted).max()
+
+
+def test_nothing_of_a_patient_is_kept(tmp_path: Path) -> None:
+    rows = [["volume", "findings", "impression", "patient"], ["v0.nii", "Zebra sign of Mrs Doe.", "", "Doe"]]
+    write_table(tmp_path / "raw", 1)
+    out = tmp_path / "cache"
+    prepare(plain_cases(save_rows(tmp_path / "raw" / "cases.csv", rows), 0.3), options(out), quiet)
+    for name in tree(out):
+        assert "v0" not in name
+        assert b"Doe" not in (out / name).read_bytes()
+        assert b"v0.nii" not in (out / name).read_bytes()
+
+
+def test_unreadable_cases_are_listed_by_digest_and_bounded(tmp_path: Path) -> None:
+    """One of three: an error by default; allowed, it is left out and listed; mended, it is there."""
+    cases = plain_cases(write_table(tmp_path / "raw", 3), 0.3)
+    whole = (tmp_path / "raw" / "v1.nii").read_bytes()
+    (tmp_path / "raw" / "v1.nii").write_bytes(whole[:5000])
+    out = tmp_path / "cache"
+    with pytest.raises(InputError, match=r"1 of 3 cases.*" + name_digest("v1.nii")) as caught:
+        prepare(cases, options(out), quiet)
+    assert "v1" not in str(caught.value)
+    with pytest.raises(InputError, match="not all prepared"):
+        cache.read_index(out)
+    assert prepare(cases, options(out, allow_unreadable=0.5), quiet)
+    listed = json.loads((out / cache.INDEX).read_text())["unreadable"]
+    assert list(listed) == [name_digest("v1.nii")]
+    assert "truncated" in listed[name_digest("v1.nii")]
+    (tmp_path / "raw" / "v1.nii").write_bytes(whole)
+    assert prepare(cases, options(out), quiet)
+    assert json.loads((out / cache.INDEX).read_text())["unreadable"] == {}
+
+
+def test_other_settings_or_another_report_are_noticed(tmp_path: Path) -> None:
+    out = prepared(tmp_path, 2)
+    cases = plain_cases(tmp_path / "raw" / "cases.csv", 0.3)
+    with pytest.raises(InputError, match="other settings"):
+        prepare(cases, options(out, OrganSettings("classical", CLASSICAL)), quiet)
+    before = tree(out)
+    rows = [
+        ["volume", "findings", "impression", "patient"],
+        ["v0.nii", "No nodule.", "", "p0"],
+        ["v1.nii", FINDINGS, "Nodule.", "p1"],
+    ]
+    prepare(plain_cases(save_rows(tmp_path / "raw" / "cases.csv", rows), 0.3), options(out), quiet)
+    changed = {name for name, digest in tree(out).items() if before.get(name) != digest and name.startswith("cases")}
+    assert changed == {str(cache.case_path(Path(), name_digest("v0.nii"), "json"))}
+
+
+def test_damage_is_found_and_mended(tmp_path: Path) -> None:
+    out = prepared(tmp_path, 2)
+    before = tree(out)
+    cases = plain_cases(tmp_path / "raw" / "cases.csv", 0.3)
+    for ending in ("volume.b2nd", "json"):
+        path = cache.case_path(out, name_digest("v0.nii"), ending)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+    text = next((out / "texts").rglob("*.b2nd"))
+    text.write_bytes(b"x" * text.stat().st_size)
+    assert prepare(cases, options(out, verify=True), quiet)
+    assert tree(out) == before
+
+
+def test_a_refused_write_ends_the_run_and_says_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is no fault of a case: nothing is listed as unreadable, and the next run goes on."""
+    cases = plain_cases(write_table(tmp_path / "raw", 1), 0.3)
+    out = tmp_path / "cache"
+    sync, calls = os.fsync, []
+
+    def refuse_third(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_third)
+    with pytest.raises(OutputError, match="prepared volume"):
+        prepare(cases, options(out), quiet)
+    assert not list(out.rglob("*.b2nd")) and not list(out.rglob(".asap-*"))
+    assert prepare(cases, options(out), quiet)
+
+
+COMMAND = "from asap_training import prepare; prepare.main()"
+
+
+def command(table: Path, out: Path, *more: str) -> list[str]:
+    arguments = ["--table", str(table), "--out", str(out), "--weights", "asap-test", "--valid-share", "0.3"]
+    return [sys.executable, "-c", COMMAND, *arguments, "--spacing", *map(str, TEST_SPACING), *more]
+
+
+def kill_until_done(table: Path, out: Path, kills: int, per_kill: int, seed: int) -> None:
+    """Start the command and kill it at a random moment after some more cases, `kills` times; then let it finish."""
+    rng = random.Random(seed)
+    done = 0
+    for _ in range(kills):
+        child = subprocess.Popen(command(table, out), stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 120
+        while child.poll() is None and time.monotonic() < until:
+            here = len(list((out / "cases").rglob("*.json"))) if (out / "cases").exists() else 0
+            if here >= done + per_kill:
+                done = here
+                time.sleep(rng.uniform(0, 0.02))
+                break
+            time.sleep(0.001)
+        assert child.poll() is None
+        child.kill()
+        child.wait()
+    assert subprocess.run(command(table, out), stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_at_random_moments_it_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "raw", 40)
+    prepare(plain_cases(table, 0.3), options(tmp_path / "whole"), quiet)
+    kill_until_done(table, tmp_path / "killed", kills=3, per_kill=6, seed=1)
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_killed_fifty_times_over_500_volumes(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "raw", 500)
+    prepare(plain_cases(table, 0.3), options(tmp_path / "whole"), quiet)
+    kill_until_done(table, tmp_path / "killed", kills=50, per_kill=8, seed=2)
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_several_processes_give_the_same_bytes(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "raw", 6)
+    prepare(plain_cases(table, 0.3), options(tmp_path / "one"), quiet)
+    subprocess.run(command(table, tmp_path / "two", "--processes", "2"), check=True, stderr=subprocess.DEVNULL)
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_bad_use_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "raw", 1)
+    run = subprocess.run(
+        command(table, tmp_path / "out", "--organs", "totalsegmentator", "--totalsegmentator", "not-there"),
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "not found" in run.stderr
+    assert shutil.which("not-there") is None
