@@ -60,18 +60,16 @@ class Cases:
         self._by_stamp: dict[tuple[Any, ...], OpenCase] = {}
         self._by_content: dict[str, OpenCase] = {}
 
-    def open(
-        self, client: AsapClient, source: CaseSource, spacing_mm: tuple[float, float, float], tell: Tell, cancel: CancelFlag
-    ) -> OpenCase:
+    def open(self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag) -> OpenCase:
         """The study for this volume: known already, held by the server, or uploaded now. Raises ClientError or Cancelled."""
         while not self._lock.acquire(timeout=0.05):  # the same case must not be sent twice at once
             if cancel.is_set():
                 raise Cancelled(_("The work was stopped."))
         try:
-            stamp = (*source.image.stamp, spacing_mm)
+            stamp = (*source.image.stamp, model.spacing_mm, model.antialias)
             known = self._by_stamp.get(stamp)
             if known is None:
-                known = self._from_datastore(client, source) or self._uploaded(client, source, spacing_mm, tell, cancel)
+                known = self._from_datastore(client, source) or self._uploaded(client, source, model, tell, cancel)
                 self._by_stamp[stamp] = known
             return known
         finally:
@@ -107,15 +105,14 @@ class Cases:
         client.close_study(study)  # a series with several volumes, or an edited one: what the reader sees goes up instead
         return None
 
-    def _uploaded(
-        self, client: AsapClient, source: CaseSource, spacing_mm: tuple[float, float, float], tell: Tell, cancel: CancelFlag
-    ) -> OpenCase:
+    def _uploaded(self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag) -> OpenCase:
         stage = _("preparing the volume")
         try:
             upload = resample_for_model(
                 source.image.voxels_ijk,
                 source.image.affine_ras_mm,
-                spacing_mm,
+                model.spacing_mm,
+                antialias=model.antialias,
                 progress=lambda share: tell(Progress(stage, share)),
                 stopped=cancel.is_set,
             )
@@ -152,7 +149,7 @@ class Plan:
             return case, act(case.study)
 
     def _open(self, work: Work) -> OpenCase:
-        return self.cases.open(self.client, self.source, self.model.spacing_mm, work.report, work)
+        return self.cases.open(self.client, self.source, self.model, work.report, work)
 
 
 def _same_grid(state: StudyState, image: SourceImage) -> bool:

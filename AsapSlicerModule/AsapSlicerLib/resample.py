@@ -1,8 +1,9 @@
 """What goes to the server: the whole field of view, no finer than the model's voxels, in RAS, int16. numpy only.
 
-The same rule as `asap.preprocess`: per axis int(dim * spacing / target) voxels, half-voxel centres, triangle weights as wide as
-the coarser voxel. An axis that is coarser than the model already is sent as it is: the server's own interpolation of it is
-exact, and an upload never grows. Linear and separable, so one weight matrix per axis, slice by slice.
+The same rule as `asap.preprocess`: per axis int(dim * spacing / target) voxels, half-voxel centres, triangle weights as wide
+as the coarser voxel, or as the finer one for a model that samples (the published one does). An axis that is coarser than the
+model already is sent as it is: the server's own interpolation of it is exact, and an upload never grows. Linear and separable,
+so one weight matrix per axis, slice by slice.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ def resample_for_model(
     affine_ras_mm: Affine,
     spacing_mm: tuple[float, float, float],
     *,
+    antialias: bool = True,
     progress: Callable[[float], None] = no_progress,
     stopped: Callable[[], bool] = never,
 ) -> UploadVolume:
-    """Average a volume onto the model's voxels.
+    """A volume on the model's voxels, averaged (antialias) or sampled.
 
     voxels_ijk: HU of any number type. spacing_mm: the model's voxel along (right, anterior, superior).
     Raises Stopped between two slices when `stopped()`.
@@ -68,7 +70,7 @@ def resample_for_model(
         size if mm >= target else max(1, int(size * mm / target + TIE_VOXELS))
         for size, mm, target in zip(voxels_ijk.shape, source_mm, targets, strict=True)
     ]
-    weights = [linear_weights(size_in, size) for size_in, size in zip(voxels_ijk.shape, sizes, strict=True)]
+    weights = [linear_weights(size_in, size, antialias=antialias) for size_in, size in zip(voxels_ijk.shape, sizes, strict=True)]
     averaged = _apply(voxels_ijk, weights, sizes, progress, stopped)
     ratios = np.array([size_in / size for size_in, size in zip(voxels_ijk.shape, sizes, strict=True)])
     steps = np.diag([*ratios, 1.0])
@@ -76,13 +78,15 @@ def resample_for_model(
     return _reoriented(averaged, affine_ras_mm @ steps, axes, flips)
 
 
-def linear_weights(size_in: int, size_out: int) -> NDArray[np.float32] | None:
-    """Triangle weights [out, in] around half-voxel centres, as wide as an output voxel; None when nothing changes."""
+def linear_weights(size_in: int, size_out: int, *, antialias: bool) -> NDArray[np.float32] | None:
+    """Triangle weights [out, in] around half-voxel centres, as wide as an output voxel (antialias) or an input voxel; None when
+    nothing changes.
+    """
     if size_in == size_out:
         return None
     ratio = size_in / size_out
     centres = np.clip((np.arange(size_out) + 0.5) * ratio - 0.5, 0, size_in - 1)
-    distance = np.abs(np.arange(size_in)[None, :] - centres[:, None]) / max(1.0, ratio)
+    distance = np.abs(np.arange(size_in)[None, :] - centres[:, None]) / (max(1.0, ratio) if antialias else 1.0)
     weights = np.maximum(0.0, 1.0 - distance)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 

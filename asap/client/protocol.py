@@ -52,13 +52,14 @@ ProgressCall = Callable[[Progress], None]
 class ModelInfo:
     """One model a server offers. spacing_mm: of its input voxels; cell_mm: of its heatmap's cells.
 
-    calibrated: its answers carry confidences.
+    antialias: whether a finer CT is averaged onto its voxels, or sampled. calibrated: its answers carry confidences.
     """
 
     name: str
     weights_sha256: str
     spacing_mm: Point
     cell_mm: Point
+    antialias: bool
     calibrated: bool
     card: str
 
@@ -230,6 +231,7 @@ def _model_info(value: Any) -> ModelInfo:
         weights_sha256=checks.text(record.get("weights_sha256"), "model.weights_sha256", at_most=64),
         spacing_mm=checks.point(record.get("spacing_mm"), "model.spacing_mm"),
         cell_mm=checks.point(record.get("cell_mm"), "model.cell_mm"),
+        antialias=checks.flag(record.get("antialias"), "model.antialias"),
         calibrated=checks.flag(record.get("calibrated"), "model.calibrated"),
         card=checks.text(record.get("card"), "model.card", at_most=100_000),
     )

@@ -275,6 +275,7 @@ def _model_info(name: str, engine: Engine) -> dict[str, Any]:
         "weights_sha256": engine.grounder.weights_sha256,
         "spacing_mm": list(grid.spacing_mm),
         "cell_mm": [mm * cell for mm, cell in zip(grid.spacing_mm, grid.cell, strict=True)],
+        "antialias": grid.antialias,
         "calibrated": engine.grounder.calibration is not None,
         "card": MODELS[name].summary if name in MODELS else "weights of your own",
     }

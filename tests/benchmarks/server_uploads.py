@@ -30,7 +30,9 @@ SENTENCES = ("The heart is enlarged.", "There is a nodule in the right upper lob
 
 def agreement(engine: Engine, volume: Volume) -> str:
     """Both ways of resampling, before anything is quantised for the wire: correlation of the heatmaps, distance of the peaks."""
-    upload = resample_for_model(volume.hu, volume.affine, engine.grounder.grid.spacing_mm)
+    upload = resample_for_model(
+        volume.hu, volume.affine, engine.grounder.grid.spacing_mm, antialias=engine.grounder.grid.antialias
+    )
     asked = [read_sentence(sentence) for sentence in SENTENCES]
     small = Volume(np.asarray(upload.voxels_ijk), upload.affine_ras_mm)
     lowest, farthest = 1.0, 0.0
@@ -64,10 +66,10 @@ def main() -> None:
         volume = write_case(studies, "case", 21)
         with base_server(Path(folder), studies) as server:
             client = AsapClient(server.url, server.token)
-            spacing = client.info().models[0].spacing_mm
+            model = client.info().models[0]
             rows = []
             start = time.perf_counter()
-            small = resample_for_model(volume.hu, volume.affine, spacing)
+            small = resample_for_model(volume.hu, volume.affine, model.spacing_mm, antialias=model.antialias)
             resampled_s = time.perf_counter() - start
             for name, voxels, shape, affine, before_s in (
                 ("full resolution", memoryview(volume.hu.T).cast("B"), volume.shape, volume.affine, 0.0),

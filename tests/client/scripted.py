@@ -76,7 +76,7 @@ def _chunk(data: bytes) -> bytes:
 INFO: dict[str, Any] = {
     "protocol": 1, "version": "0.1.0", "capabilities": ["encode", "ground"],
     "models": [{
-        "name": "asap-mini", "weights_sha256": "ab" * 32, "spacing_mm": [3, 3, 3], "cell_mm": [12, 12, 12.0],
+        "name": "asap-mini", "weights_sha256": "ab" * 32, "spacing_mm": [3, 3, 3], "cell_mm": [12, 12, 12.0], "antialias": True,
         "calibrated": True, "card": "small",
     }],
     "default_model": "asap-mini", "device": "cpu", "queue": {"length": 0, "limit": 16}, "sessions": {"open": 0, "limit": 8},

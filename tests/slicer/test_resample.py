@@ -8,7 +8,7 @@ from AsapSlicerLib.resample import Stopped, ras_axes, resample_for_model
 
 from asap import volume as asap_volume
 from asap.models.mini import MINI_GRID
-from asap.preprocess import to_network_grid
+from asap.preprocess import GridConfig, to_network_grid
 from asap.volume import Volume
 from tests.volumes import ORIENTATIONS, oriented, rotated
 
@@ -21,15 +21,16 @@ def random_hu(shape: tuple[int, int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("signs", ORIENTATIONS)
 @pytest.mark.parametrize("spacing", [(0.8, 0.8, 1.25), (1.1, 0.9, 5.0), (4.0, 4.0, 4.0)])
+@pytest.mark.parametrize("grid", [MINI_GRID, GridConfig(shape=(64, 64, 32), centre="image")], ids=["averaged", "sampled"])
 def test_server_grid_from_the_upload_equals_that_from_the_volume(
-    signs: tuple[int, int, int], spacing: tuple[float, float, float]
+    signs: tuple[int, int, int], spacing: tuple[float, float, float], grid: GridConfig
 ) -> None:
     shape = (93, 87, 41)
     affine = rotated(oriented(signs, spacing, shape), 7.0)
     hu = random_hu(shape)
-    upload = resample_for_model(hu, affine, MINI_GRID.spacing_mm)
-    ours, our_map = to_network_grid(Volume(np.array(upload.voxels_ijk), upload.affine_ras_mm), MINI_GRID)
-    theirs, their_map = to_network_grid(Volume(hu, affine), MINI_GRID)
+    upload = resample_for_model(hu, affine, grid.spacing_mm, antialias=grid.antialias)
+    ours, our_map = to_network_grid(Volume(np.array(upload.voxels_ijk), upload.affine_ras_mm), grid)
+    theirs, their_map = to_network_grid(Volume(hu, affine), grid)
     np.testing.assert_allclose(our_map.voxel_affine, their_map.voxel_affine, atol=1e-9)
     assert float((ours - theirs).abs().max()) * HU_PER_UNIT <= 0.51  # an upload is whole HU
 
