@@ -78,6 +78,8 @@ def test_typing_is_not_a_command_and_an_edit_gets_a_map_of_its_own(tab: Tab) -> 
     page.fill("#edit-2", "The heart is normal in size.")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".item.edited #sentence-2")
+    assert page.inner_text("#sentence-2 del") == "liver"
+    assert "heart" in page.inner_text("#sentence-2 ins >> nth=0")
     page.wait_for_function("!document.querySelector('.work')")
     centre = tab.settled_heat_centre("Green")
     assert centre is not None and centre[0] > 0.4, "the heart is not where the liver was"
@@ -99,6 +101,46 @@ def test_the_export_holds_what_was_decided(tab: Tab, tmp_path: Path) -> None:
     assert first["peak_ras_mm"][0] < 0, "the left lung lies at negative R"
     page.keyboard.press("a")
     page.wait_for_selector(".item.draft #sentence-0")
+
+
+def test_a_decision_is_undone_and_a_saved_review_is_taken_up_again(tab: Tab, tmp_path: Path) -> None:
+    page = tab.page
+    page.click("#sentence-1")
+    page.keyboard.press("a")
+    page.wait_for_selector(".item.accepted #sentence-1")
+    reviewed = page.inner_text(".tally [role=status]")
+    with page.expect_download() as download:
+        tab.press("Save")
+    download.value.save_as(tmp_path / "review.json")
+    page.keyboard.press("u")
+    page.wait_for_selector(".item.draft #sentence-1")
+    assert page.inner_text(".tally [role=status]") != reviewed
+    page.set_input_files("#saved-review", tmp_path / "review.json")
+    page.wait_for_selector(".item.accepted #sentence-1")
+    assert page.inner_text(".tally [role=status]") == reviewed
+    page.click("#sentence-1")
+    assert tab.settled_heat_centre("Red") is not None, "the maps came with the file"
+    page.set_input_files("#saved-review", {"name": "x.json", "mimeType": "application/json", "buffer": b"{}"})
+    page.wait_for_selector(".problem:has-text('choose another file')")
+    page.click(".problem button:has-text('Dismiss')")
+    page.keyboard.press("a")
+    page.wait_for_selector(".item.draft #sentence-1")
+
+
+def test_ctrl_click_lists_the_sentences_of_a_place(tab: Tab) -> None:
+    page = tab.page
+    page.click("#sentence-0")
+    centre = tab.settled_heat_centre("Green")
+    assert centre is not None
+    box = page.locator("[data-view=Green]").bounding_box()
+    assert box is not None
+    page.keyboard.down("Control")
+    page.mouse.click(box["x"] + 40 + centre[0] * (box["width"] - 80), box["y"] + 40 + centre[1] * (box["height"] - 80))
+    page.keyboard.up("Control")
+    page.wait_for_selector(".here button:has-text('left lung')")
+    assert page.locator(".here button:has-text('right lung')").count() == 0
+    tab.press("Clear")
+    page.wait_for_function("!document.querySelector('.here')")
 
 
 def test_several_sentences_are_outlined_at_once(tab: Tab) -> None:

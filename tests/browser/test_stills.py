@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`asap view` to its end."""
     pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
-    return subprocess.run([sys.executable, "-m", "asap.cli", "view", *arguments], capture_output=True, text=True, timeout=200)
+    command = [sys.executable, "-m", "asap.cli", "view", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
 
 
 def test_a_server_that_does_not_answer_is_named_and_nothing_is_written(tmp_path: Path) -> None:
