@@ -35,6 +35,10 @@ class AxisCrop:
     size: int
     pad: int
 
+    def flipped(self, window: int) -> AxisCrop:
+        """The same voxels in a window that is turned round."""
+        return AxisCrop(self.start, self.size, window - self.pad - self.size)
+
 
 class CachedReports:
     """Sample `number` is a pure function of the recipe, the cache and the number.
@@ -45,6 +49,7 @@ class CachedReports:
     def __init__(self, folder: Path, recipe: Recipe, split: Split = "train") -> None:
         settings, _ = cache.read_settings(folder)
         self._folder, self._recipe = folder, recipe
+        self._shape = recipe.model.encoder.volume_shape
         self._cases = cache.read_index(folder)[split]
         self._window: tuple[float, float] = tuple(settings["image"]["window"])
         self._organs = len(settings["organs"]["classes"]) + 1 if settings["organs"]["kind"] != "none" else 0
@@ -68,10 +73,9 @@ class CachedReports:
         _, index = case_of(number, seed, self.cases)
         rng = sample_rng(seed, number)
         record = self._record(self._cases[index])
-        window = self._recipe.model.encoder.volume_shape
-        crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, window, strict=True)]
+        crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, self._shape, strict=True)]
         flips = self._flips(record, rng)
-        volume_HWD = torch.from_numpy(flipped(self._volume(record, crops, window), flips))
+        volume_HWD = self._volume(record, crops, flips)
         if rng.random() < SHIFT_SHARE:
             volume_HWD = volume_HWD.add_(float(rng.uniform(-SHIFT, SHIFT))).clamp_(-1, 1)
         ids, sentences = record.findings
@@ -89,25 +93,25 @@ class CachedReports:
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         return [axis for axis in chosen if not (axis == 0 and record.names_side and self._recipe.keep_sides)]
 
-    def _volume(self, record: CaseRecord, crops: list[AxisCrop], window: tuple[int, int, int]) -> NDArray[np.float32]:
+    def _volume(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor:
         """The window in [-1, 1]; only the crop's blocks are inflated."""
-        stored = cache.open_array(cache.case_path(self._folder, record.case, "volume.b2nd"))
         low, high = self._window
-        out = np.empty(window, dtype=np.float32)
-        inside = out[inner(crops)]
-        np.multiply(stored[outer(crops)], np.float32(2 / (high - low)), out=inside, casting="unsafe")
-        inside -= np.float32(2 * low / (high - low) + 1)
-        return reflected(out, crops)
+        out_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips, np.empty(self._shape, np.float32)))
+        return out_HWD.sub_((low + high) / 2).mul_(2 / (high - low))
+
+    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int], out: NDArray[Any]) -> NDArray[Any]:
+        """The crop of a stored array, mirrored along `flips`, set down in `out` and mirrored at its edges."""
+        stored = cache.open_array(cache.case_path(self._folder, record.case, ending))
+        placed = [crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, out.shape, strict=True))]
+        np.copyto(out[inner(placed)], np.flip(stored[outer(crops)], flips), casting="unsafe")
+        return reflected(out, placed)
 
     def _organ_shares(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor | None:
         """Share of each token per class [N, C], the background first; classes the cache does not have are 0."""
         if record.organs is None:
             return None
         encoder = self._recipe.model.encoder
-        stored = cache.open_array(cache.case_path(self._folder, record.case, "organs.b2nd"))
-        labels = np.empty(encoder.volume_shape, dtype=np.uint8)
-        labels[inner(crops)] = stored[outer(crops)]
-        labels = flipped(reflected(labels, crops), flips)
+        labels = self._crop(record, "organs.b2nd", crops, flips, np.empty(self._shape, np.uint8))
         return torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
 
 
@@ -132,18 +136,14 @@ def inner(crops: list[AxisCrop]) -> tuple[slice, ...]:
 def reflected(window: NDArray[Any], crops: list[AxisCrop]) -> NDArray[Any]:
     """Fill what lies outside the crop by mirroring it, in place, as numpy's "reflect" padding does."""
     for axis, crop in enumerate(crops):
-        count = window.shape[axis]
-        if crop.size == count:
-            continue
-        outside = np.r_[0 : crop.pad, crop.pad + crop.size : count]
-        period = max(1, 2 * (crop.size - 1))
-        folded = np.mod(outside - crop.pad, period)
-        source = crop.pad + np.minimum(folded, period - folded) if crop.size > 1 else np.full_like(outside, crop.pad)
-        moved = np.moveaxis(window, axis, 0)
-        moved[outside] = moved[source]
+        along = np.moveaxis(window, axis, 0)
+        start, stop = crop.pad, crop.pad + crop.size
+        while start > 0:  # more than once where the crop is narrower than what it must fill
+            count = min(start, max(1, stop - start - 1))
+            along[start - count : start] = along[start + count : start : -1] if crop.size > 1 else along[start]
+            start -= count
+        while stop < len(along):
+            count = min(len(along) - stop, max(1, stop - start - 1))
+            along[stop : stop + count] = along[stop - 2 : stop - 2 - count : -1] if crop.size > 1 else along[stop - 1]
+            stop += count
     return window
-
-
-def flipped(array: NDArray[Any], axes: list[int]) -> NDArray[Any]:
-    """The array mirrored along axes, contiguous."""
-    return np.ascontiguousarray(np.flip(array, axes)) if axes else array
