@@ -18,7 +18,14 @@ MODULE = Path(__file__).resolve().parent
 ROOT = MODULE.parent
 TOP = "SlicerASAP"
 STAMP = (2000, 1, 1, 0, 0, 0)
-PARTS = ("AsapSlicerModule.py", "README.md", "AsapSlicerLib/*.py", "Resources/Icons/*.png", "Resources/CHECKLIST.md")
+PARTS = (
+    "AsapSlicerModule.py",
+    "README.md",
+    "AsapSlicerLib/*.py",
+    "Resources/Icons/*.png",
+    "Resources/Screenshots/*.png",
+    "Resources/CHECKLIST.md",
+)
 
 
 def sources() -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Literal
 
 Change = Literal["same", "removed", "added"]
+CLOSING = ".,;:!?)"  # marks that stand close to the word before
 WORD = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -30,4 +31,8 @@ def word_changes(draft: str, text: str) -> list[tuple[Change, str]]:
 def as_html(changes: list[tuple[Change, str]]) -> str:
     """For a rich text label: removed words struck out, added words bold and underlined; no meaning hangs on a colour."""
     marks = {"same": "{}", "removed": "<s>{}</s>", "added": "<b><u>{}</u></b>"}
-    return " ".join(marks[change].format(escape(words)) for change, words in changes)
+    html = ""
+    for change, words in changes:
+        gap = "" if not html or words[0] in CLOSING else " "
+        html += gap + marks[change].format(escape(words))
+    return html

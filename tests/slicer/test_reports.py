@@ -124,6 +124,7 @@ def test_an_edit_is_shown_word_by_word_and_never_as_markup() -> None:
     ]  # fmt: skip
     assert " ".join(words for change, words in changes if change != "removed") == "A 7 mm nodule in the left lung."
     assert as_html(word_changes("a", "<img src=x> a")) == "<b><u>&lt;img src=x&gt;</u></b> a"
+    assert as_html(word_changes("A nodule.", "A mass.")) == "A <s>nodule</s> <b><u>mass</u></b>."
     assert word_changes("same words.", "same words.") == [("same", "same words.")]
 
 

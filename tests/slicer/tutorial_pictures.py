@@ -31,10 +31,11 @@ from tests.slicer.desk import Desk, open_desk
 FOLDER = Path(__file__).parents[2] / "AsapSlicerModule" / "Resources" / "Screenshots"
 SEED = 3
 PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1330), 435, 6
+CONSENT_PIXELS = (PANEL_PIXELS[0], 520)
 LUNG_WINDOW = (1500.0, -600.0)
 WAIT_S = 300.0
-COLOURS = 96
-FINDING = re.compile(r"mass|tumou?r", re.IGNORECASE)
+COLOURS = 192
+FINDING = re.compile(r"mass(?:es)?|tumou?rs?", re.IGNORECASE)
 
 
 def slice_picture(logic: Any) -> NDArray[np.uint8]:
@@ -76,12 +77,14 @@ def prepare_views(desk: Desk) -> None:
         logic.FitSliceToAll(VIEW_PIXELS, VIEW_PIXELS)
 
 
-def save(desk: Desk, path: Path) -> None:
+def save(desk: Desk, path: Path, size: tuple[int, int] | None = None) -> None:
     """Write a picture with a palette of its own: a third of the bytes."""
     page = picture(desk)
     rgb = np.frombuffer(page.constBits(), np.uint8).reshape(page.height(), page.bytesPerLine())[:, : 3 * page.width()]
     image = Image.fromarray(np.ascontiguousarray(rgb).reshape(page.height(), page.width(), 3))
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    if size is not None:
+        image = image.crop((0, 0, *size))
+    image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
     sys.stdout.write(f"{path.name}: {path.stat().st_size // 1000} kB\n")
 
 
@@ -93,7 +96,7 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
     desk.connect()
     desk.choose_ct()
     desk.click(panel.encode)
-    save(desk, folder / "1_consent.png")
+    save(desk, folder / "1_consent.png", CONSENT_PIXELS)
     desk.click(panel.allow)
     desk.until(lambda: logic.case is not None, WAIT_S)
     box.text.setPlainText(report)
@@ -110,7 +113,7 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
         logic.decide(index, "accepted")
     desk.click_row(finding)
     words = logic.review.sentences[finding].text
-    logic.edit(finding, FINDING.sub("mass of 4 cm", words, count=1))
+    logic.edit(finding, FINDING.sub("mass of 4 cm", words, count=1).replace("There are", "There is a"))
     desk.until(lambda: not logic.busy, WAIT_S)
     desk.click_row(finding)
     save(desk, folder / "3_review.png")
