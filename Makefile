@@ -1,17 +1,19 @@
 # Two commands: `make demo` shows what this is, `make test` shows that it holds. Each makes its own environment.
+# `make demo HEADLESS=DIR` writes pictures to DIR and installs a tenth of what the work bench needs.
 PYTHON ?= python3.11
 VENV ?= .venv
 TORCH ?= torch==2.13.0
-HEADLESS ?= asap-demo
+HEADLESS ?=
 PY := $(VENV)/bin/python
 # Two processes on two cores: one thread each.
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Twice quiet: errors only.
+PIP := $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo serve test quick check bench test-full test-numpy2 clean
+.PHONY: demo serve test quick check bench slicer-zip test-full test-numpy2 clean
 
-demo: $(VENV)/.run
-	$(VENV)/bin/asap demo --headless "$(HEADLESS)"
+demo: $(VENV)/$(if $(HEADLESS),.run,.bench)
+	$(VENV)/bin/asap demo $(if $(HEADLESS),--headless "$(HEADLESS)")
 
 serve: $(VENV)/.server
 	$(VENV)/bin/asap serve
@@ -30,8 +32,12 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m pip install --quiet --dry-run --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[dev]"
+	$(PY) -m pip install -qq --dry-run --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[dev]"
 	$(PY) -m pip check
+
+# The Slicer module as a folder to add in Slicer's settings, with the client beside it.
+slicer-zip: $(VENV)/.dev
+	$(PY) AsapSlicerModule/make_zip.py
 
 bench: $(VENV)/.dev
 	$(PY) -m tests.benchmarks
@@ -51,15 +57,19 @@ $(VENV)/.server: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) "$(TORCH)" -e ".[server]"
 	touch $@ $(VENV)/.run
 
+$(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) "$(TORCH)" -e ".[server,viewer]"
+	touch $@ $(VENV)/.run $(VENV)/.server
+
 # Server and viewer included: MONAI Label alone brings 150 packages.
 $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) "$(TORCH)" -e ".[dev]" -e ./training
-	touch $@ $(VENV)/.run $(VENV)/.server
+	touch $@ $(VENV)/.run $(VENV)/.server $(VENV)/.bench
 
 .venv-numpy2/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-numpy2
 	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg)==' constraints.txt > .venv-numpy2/constraints.txt
-	.venv-numpy2/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-numpy2/constraints.txt \
+	.venv-numpy2/bin/python -m pip install -qq --disable-pip-version-check -c .venv-numpy2/constraints.txt \
 		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 -e ".[dev-core]" -e ./training
 	touch $@
 

@@ -47,12 +47,12 @@ class Ground:
 
 @dataclass(frozen=True)
 class Demo:
-    """Ground a report in a sample chest CT and write the pictures."""
+    """Open a sample chest CT and its report in the browser work bench."""
 
-    headless: Annotated[Path, arg(metavar="DIR")] = Path("asap-demo")
-    """Folder for the pictures and answers."""
+    headless: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Write the same views as pictures and answers to this folder instead."""
     json: bool = False
-    """Print the answers as JSON on standard output."""
+    """With --headless: print the answers as JSON on standard output."""
 
 
 @dataclass(frozen=True)
@@ -180,16 +180,22 @@ def _ground(command: Ground) -> int:
 
 
 def _demo(command: Demo) -> int:
-    from asap.commands.demo import demo_case
+    from asap.commands.demo import demo_case, open_work_bench
     from asap.commands.ground import ground_to_folder
     from asap.inference.load import load_engine
     from asap.text.read import read_report
 
+    if command.headless is None:
+        if command.json:
+            raise InputError("--json goes with --headless DIR; the work bench exports JSON itself.")
+        return open_work_bench()
     engine = load_engine("asap-mini")
     with _progress(quiet=command.json) as progress:
         progress("fetching the sample case", 0.0)
         case = demo_case()
-        document = ground_to_folder(engine, case.volume, read_report(case.report).sentences, command.headless, progress=progress)
+        document = ground_to_folder(
+            engine, case.volume(), read_report(case.report).sentences, command.headless, progress=progress
+        )
     if not command.json:
         print(case.origin)
     _show_groundings(document, command.headless, as_json=command.json)

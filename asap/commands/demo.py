@@ -1,8 +1,13 @@
-"""The demonstration: a report and the real chest CT of a public package, or a generated one where there is no network."""
+"""The demonstration: a report and the real chest CT of a public package, or a generated one where there is no network.
+
+`asap demo` opens both in the browser work bench; `asap demo --headless DIR` writes pictures and answers, for which the package
+itself is enough.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,11 +16,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from asap.commands.view import View, view
 from asap.errors import InputError
 from asap.io.atomic import write_bytes
+from asap.io.nifti import write_nifti
 from asap.io.read import read_volume
 from asap.phantom.case import generate_case
-from asap.volume import Volume
+from asap.volume import Volume, to_int16
 
 # The chest CT angiography in the source package of TotalSegmentator (Apache-2.0, github.com/wasserth/TotalSegmentator).
 PACKAGE = "totalsegmentator==2.18.0"
@@ -40,32 +47,51 @@ COMPARISON: None.
 """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class DemoCase:
-    """A volume, a report about it, and a sentence that says where it comes from."""
+    """A file with a chest CT, a report about it, and a sentence that says where it comes from."""
 
-    volume: Volume
+    path: Path
     report: str
     origin: str
+
+    def volume(self) -> Volume:
+        """The chest CT."""
+        return read_volume(self.path)
 
 
 def demo_case() -> DemoCase:
     """The real chest CT (fetched once, checked by digest, kept in the user's cache), or the generated one without a network."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asap"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        path = _cached_cta()
+        return DemoCase(_cached_cta(folder), CTA_REPORT, "Chest CT angiography from the TotalSegmentator package (Apache-2.0).")
     except (OSError, subprocess.SubprocessError, tarfile.TarError, InputError):
         case = generate_case(GENERATED_SEED)
-        return DemoCase(case.volume, case.report, "Generated chest CT (the real one could not be fetched: is there a network?)")
-    return DemoCase(read_volume(path), CTA_REPORT, "Chest CT angiography from the TotalSegmentator package (Apache-2.0)")
+        path = folder / "demo-generated-ct.nii.gz"
+        write_nifti(path, to_int16(case.volume.hu), case.volume.affine)
+        return DemoCase(path, case.report, "Generated chest CT (the real one could not be fetched: is there a network?).")
 
 
-def _cached_cta() -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asap"
+def open_work_bench() -> int:
+    """Become the work bench with the sample case; its origin stands on the terminal and above the report. Raises InputError."""
+    if any(importlib.util.find_spec(part) is None for part in ("trame_slicer", "asap_viewer", "monailabel", "monailabel_app")):
+        raise InputError(
+            "The work bench is not installed: pip install 'asap-ct[server,viewer]'. "
+            "The package alone writes pictures: asap demo --headless DIR"
+        )
+    case = demo_case()
+    print(case.origin)  # noqa: T201 - the command's own output
+    report = case.path.parent / "demo-report.txt"
+    write_bytes(report, f"EXAMINATION: {case.origin}\n{case.report}".encode())
+    return view(View(volume=case.path, report=report))
+
+
+def _cached_cta(folder: Path) -> Path:
     path = folder / "demo-chest-cta.nii.gz"
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == MEMBER_SHA256:
         return path
     data = _fetch_member()
-    folder.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
     return path
 
