@@ -18,6 +18,7 @@ TABLES = (
     ("Heat on its place, through Slicer's reslice", "tests.benchmarks.slicer_alignment", ()),
     ("bfloat16 against float32", "tests.benchmarks.bf16_agreement", ("--draws", "4")),
     ("One pre-training step", "tests.benchmarks.pretraining_step", ()),
+    ("Preparing and loading cases", "tests.benchmarks.loader", ()),
     ("Report reading", "tests.benchmarks.text_scores", ()),
     ("Generated cases: difficulty", "asap.phantom.difficulty", ("--count", "20")),
     ("Real chest CTs", "tests.benchmarks.real_pairs", ()),

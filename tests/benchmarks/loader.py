@@ -2,8 +2,8 @@
 
 Run: python -m tests.benchmarks.loader [--samples 40] [--volumes 3]
 Times are processor seconds of this process and its reader child, so that a busy machine can judge; best of the rounds. The volume
-is made here: 512 x 512 x 300 at 0.7 x 0.7 x 1 mm, with noise that gives a gzip ratio near 2.15, typical of chest CT. Beside each row
-stands a plain recipe of our own (nibabel, floating point, gzip), which reads and writes what the released code does.
+is made here: 512 x 512 x 300 at 0.7 x 0.7 x 1 mm, with noise that gives a gzip ratio near 2.15, typical of chest CT. Beside each
+row stands a plain recipe of our own (nibabel, floating point, gzip), which reads and writes what the released code does.
 """
 
 from __future__ import annotations
@@ -132,10 +132,10 @@ def said(title: str, seconds: float) -> None:
     print(f"{title:60} {seconds:6.2f} s  {3600 / seconds:7.0f} /h", flush=True)
 
 
-def loader_rows(folder: Path, samples: int) -> None:
+def loader_rows(folder: Path, samples: int, whole: PrepareOptions) -> None:
     """The table of loading."""
     recipe: Recipe = asap_base()
-    source = CachedReports(folder / "cache", recipe)
+    source = CachedReports(folder / "cache", recipe, preparer_of(whole).tokenizer)
     _ = source[0]
     ours = processor_s(lambda: [source[n] for n in range(samples)], 3) / samples
     print(
@@ -167,8 +167,8 @@ def main() -> None:
     torch.set_num_threads(1)
     blosc2.set_nthreads(1)
     with tempfile.TemporaryDirectory() as name:
-        prepare_rows(Path(name), options.volumes)
-        loader_rows(Path(name), options.samples)
+        whole = prepare_rows(Path(name), options.volumes)
+        loader_rows(Path(name), options.samples, whole)
 
 
 if __name__ == "__main__":

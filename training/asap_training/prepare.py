@@ -11,7 +11,6 @@ under the digest of its name; more than 0.5 % of it is an error unless --allow-u
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shlex
 import shutil
 import sys
@@ -38,6 +37,7 @@ from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.image import ImageSettings
 from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, read_classes
 from asap_training.data.prepare_case import Preparer
+from asap_training.data.report_tokens import tokenizer_digest
 from asap_training.data.splits import check_splits
 from asap_training.loop.stopping import Stop, stop_on_signals
 
@@ -176,8 +176,7 @@ def settings_of(options: PrepareOptions, preparer: Preparer) -> dict[str, Any]:
     return {
         "image": asdict(options.image),
         "organs": organs,
-        "tokenizer_sha256": hashlib.sha256(preparer.tokenizer.to_json().encode()).hexdigest(),
-        "vocabulary": preparer.tokenizer.vocabulary_size,
+        "tokenizer_sha256": tokenizer_digest(preparer.tokenizer),
         "text_features": preparer.weights_sha256,
     }
 

@@ -27,6 +27,8 @@ from asap.models.wordpiece import WordPiece
 from asap_training import train_mini
 from asap_training.config import MiniRecipe
 from asap_training.data.batch import Batch, Source, collate
+from asap_training.data.cache import SETTINGS
+from asap_training.data.cached_reports import CachedReports
 from asap_training.data.generated_reports import GeneratedReports
 from asap_training.data.sampler import numbers
 from asap_training.initial_weights import Start, start_from
@@ -171,7 +173,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Pre-train a model; the same command goes on where it stopped.")
     parser.add_argument("--recipe", choices=["asap_mini", *RECIPES], default="asap_mini")
-    parser.add_argument("--cases", type=Path, required=True, help="folder of generated cases (`asap-train prepare`)")
+    parser.add_argument("--cases", type=Path, required=True, help="cache of `asap-train prepare`, or folder of generated cases")
     parser.add_argument("--out", type=Path, required=True, help="log, checkpoints and recipe of the run")
     parser.add_argument("--steps", type=int, help="stop after so many steps; by default the recipe's epochs")
     options = parser.add_argument_group("all recipes but asap_mini")
@@ -211,7 +213,7 @@ def write_result(recipe: Recipe, tokenizer: WordPiece, out: Path) -> None:
     """The trained weights in `out`/weights, which `asap` loads and a later run starts from (--weights)."""
     model = PretrainingModel(recipe)
     model.load_state_dict(trained_weights(out))
-    write_trained(model, tokenizer, out / "weights", f"trained by the recipe {recipe.name} on generated cases")
+    write_trained(model, tokenizer, out / "weights", f"trained by the recipe {recipe.name}")
 
 
 def main() -> None:
@@ -224,7 +226,8 @@ def main() -> None:
     try:
         recipe = with_options(RECIPES[arguments.recipe](), arguments)
         tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
-        source = GeneratedReports(arguments.cases, recipe, tokenizer)
+        prepared = (arguments.cases / SETTINGS).exists()
+        source = (CachedReports if prepared else GeneratedReports)(arguments.cases, recipe, tokenizer)
         start = Start(arguments.weights, arguments.text_encoder, arguments.image_blocks)
         if recipe.name != "asap_test" and start.weights is None and start.text_encoder is None:
             raise InputError("The text encoder is not trained here: name one (--text-encoder), or imported weights (--weights).")

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from asap.errors import InputError
+from asap.models.catalog import TEST_WORDS
+from asap.models.wordpiece import WordPiece
 from asap_training.data import cache
 from asap_training.data.batch import collate
 from asap_training.data.cached_reports import AxisCrop, CachedReports, inner, random_crop, reflected
@@ -19,6 +21,8 @@ from asap_training.data.organ_shares import organ_shares
 from asap_training.prepare import prepare
 from asap_training.recipes import asap_base_paper, asap_test
 from tests.training.data.raw_cases import options, quiet, write_table
+
+TOKENIZER = WordPiece.from_vocabulary(TEST_WORDS, asap_test().model.text.max_positions)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def test_crops_stay_inside_and_reach_every_edge() -> None:
 def test_a_sample_is_the_stored_crop(folder: Path) -> None:
     """Without chance of flips: the volume's and the organs' voxels come from the same place."""
     recipe = asap_test()
-    source = CachedReports(folder, recipe)
+    source = CachedReports(folder, recipe, TOKENIZER)
     for number in range(6):
         sample = source[number]
         organs_NC = sample.organs_NC
@@ -83,7 +87,7 @@ def test_a_sample_is_the_stored_crop(folder: Path) -> None:
 
 
 def test_samples_depend_on_the_number_alone(folder: Path) -> None:
-    first, again = CachedReports(folder, asap_test()), CachedReports(folder, asap_test())
+    first, again = CachedReports(folder, asap_test(), TOKENIZER), CachedReports(folder, asap_test(), TOKENIZER)
     for number in (5, 0):
         a, b = collate([first[number]]), collate([again[number]])
         assert torch.equal(a.volume_B1HWD, b.volume_B1HWD)
@@ -103,19 +107,21 @@ def test_left_and_right_stay_where_the_sentence_says(folder: Path) -> None:
         right, left = ((organs_NC[:, organ] * place_H).sum() / organs_NC[:, organ].sum() for organ in (1, 2))
         return bool(right > left)
 
-    kept = CachedReports(folder, asap_test())
-    mirrored = CachedReports(folder, replace(asap_test(), keep_sides=False))
+    kept = CachedReports(folder, asap_test(), TOKENIZER)
+    mirrored = CachedReports(folder, replace(asap_test(), keep_sides=False), TOKENIZER)
     assert all(right_is_right(kept, number) for number in range(30))
     assert not all(right_is_right(mirrored, number) for number in range(30))
 
 
 def test_a_cache_for_another_recipe_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="spacing"):
-        CachedReports(folder, asap_base_paper())
+        CachedReports(folder, asap_base_paper(), TOKENIZER)
+    with pytest.raises(InputError, match="another tokenizer"):
+        CachedReports(folder, asap_test(), WordPiece.from_vocabulary(TEST_WORDS[:-1]))
     with pytest.raises(InputError, match="split valid"):
-        CachedReports(folder, asap_test(), "valid")
+        CachedReports(folder, asap_test(), TOKENIZER, "valid")
     with pytest.raises(InputError, match="no prepared cases"):
-        CachedReports(tmp_path, asap_test())
+        CachedReports(tmp_path, asap_test(), TOKENIZER)
 
 
 def test_a_crop_reads_a_part_of_the_file(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asap.errors import InputError
+from asap.models.wordpiece import WordPiece
 from asap_training.data import cache
 from asap_training.data.batch import Sample
 from asap_training.data.cache import CaseRecord
 from asap_training.data.case import Split
 from asap_training.data.organ_shares import organ_shares
-from asap_training.data.report_tokens import sentence_keys, text_fields
+from asap_training.data.report_tokens import sentence_keys, text_fields, tokenizer_digest
 from asap_training.data.sampler import case_of, sample_rng
 from asap_training.recipes import Recipe
 
@@ -43,10 +44,10 @@ class AxisCrop:
 class CachedReports:
     """Sample `number` is a pure function of the recipe, the cache and the number.
 
-    Raises InputError where the cache is unfinished, was made for another grid or vocabulary, or has more organs than the recipe.
+    Raises InputError where the cache is unfinished, was made for another grid or tokenizer, or has more organs than the recipe.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, split: Split = "train") -> None:
+    def __init__(self, folder: Path, recipe: Recipe, tokenizer: WordPiece, split: Split = "train") -> None:
         settings, _ = cache.read_settings(folder)
         self._folder, self._recipe = folder, recipe
         self._shape = recipe.model.encoder.volume_shape
@@ -57,8 +58,8 @@ class CachedReports:
             raise InputError(f"No prepared case is in the split {split}.")
         if tuple(settings["image"]["spacing_mm"]) != tuple(recipe.model.encoder.spacing_mm):
             raise InputError("The cases were prepared at another spacing than the recipe's; use the recipe's.")
-        if settings["vocabulary"] > recipe.model.text.vocab:
-            raise InputError("The cases were prepared with a tokenizer of more tokens than the recipe's text encoder knows.")
+        if settings["tokenizer_sha256"] != tokenizer_digest(tokenizer) or tokenizer.vocabulary_size > recipe.model.text.vocab:
+            raise InputError("The cases were prepared with another tokenizer than the text encoder's; prepare them with it.")
         if self._organs > recipe.decoders.organ_classes:
             raise InputError("The cases have more organ classes than the recipe predicts.")
         self._record = lru_cache(KEPT_RECORDS)(lambda case: cache.read_record(folder, case))

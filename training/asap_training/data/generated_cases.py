@@ -45,7 +45,7 @@ class GeneratedCases(Dataset[Sample]):
         self.paths = sorted(folder.glob("case-*"))
         self.recipe = recipe
         if not self.paths:
-            raise ValueError("no generated cases here; run `asap-train prepare` first")
+            raise ValueError("no generated cases here; run `asap-train generate` first")
 
     def __len__(self) -> int:
         return self.recipe.steps * self.recipe.volumes_per_step

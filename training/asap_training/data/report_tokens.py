@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asap.models.wordpiece import CLS, MASK, PAD, SEP
+from asap.models.wordpiece import CLS, MASK, PAD, SEP, WordPiece
 from asap_training.masking import masked_report
 from asap_training.recipes import Recipe
 
@@ -36,6 +37,11 @@ def text_fields(
         "report_masked_L": masked_L,
         "report_scored_L": torch.ones_like(ids_L, dtype=torch.bool) if everywhere else masked_L != ids_L,
     }
+
+
+def tokenizer_digest(tokenizer: WordPiece) -> str:
+    """sha256 of the tokenizer's JSON form."""
+    return hashlib.sha256(tokenizer.to_json().encode()).hexdigest()
 
 
 def sentence_keys(ids: Ids, sentence_ids: Ids) -> Tensor:
