@@ -51,6 +51,7 @@ class CachedReports:
         settings, _ = cache.read_settings(folder)
         self._folder, self._recipe = folder, recipe
         self._shape = recipe.model.encoder.volume_shape
+        self._windows: dict[str, NDArray[Any]] = {}
         self._cases = cache.read_index(folder)[split]
         self._window: tuple[float, float] = tuple(settings["image"]["window"])
         self._organs = len(settings["organs"]["classes"]) + 1 if settings["organs"]["kind"] != "none" else 0
@@ -97,14 +98,19 @@ class CachedReports:
     def _volume(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor:
         """The window in [-1, 1]; only the crop's blocks are inflated."""
         low, high = self._window
-        out_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips, np.empty(self._shape, np.float32)))
-        return out_HWD.sub_((low + high) / 2).mul_(2 / (high - low))
+        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips)).to(torch.float32)
+        scale = 2 / (high - low)
+        return torch.add(torch.tensor(-(low + high) / 2 * scale), hu_HWD, alpha=scale, out=hu_HWD)
 
-    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int], out: NDArray[Any]) -> NDArray[Any]:
-        """The crop of a stored array, mirrored along `flips`, set down in `out` and mirrored at its edges."""
+    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int]) -> NDArray[Any]:
+        """The crop of a stored array, turned round along `flips`, set down in the window and mirrored at its edges.
+
+        The window is filled as stored and used again for the next sample: fresh memory costs more than the copy.
+        """
         stored = cache.open_array(cache.case_path(self._folder, record.case, ending))
+        out = self._windows.setdefault(ending, np.empty(self._shape, stored.dtype))
         placed = [crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, out.shape, strict=True))]
-        np.copyto(out[inner(placed)], np.flip(stored[outer(crops)], flips), casting="unsafe")
+        out[inner(placed)] = np.flip(stored[outer(crops)], flips)
         return reflected(out, placed)
 
     def _organ_shares(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor | None:
@@ -112,7 +118,7 @@ class CachedReports:
         if record.organs is None:
             return None
         encoder = self._recipe.model.encoder
-        labels = self._crop(record, "organs.b2nd", crops, flips, np.empty(self._shape, np.uint8))
+        labels = self._crop(record, "organs.b2nd", crops, flips)
         return torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
 
 

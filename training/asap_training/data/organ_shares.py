@@ -32,10 +32,10 @@ def organ_shares(labels_HWD: NDArray[np.uint8], patch: Triple, classes: int) -> 
 
 
 @lru_cache(maxsize=4)
-def _token_of_runs(shape: tuple[int, ...], patch: Triple, run: int) -> NDArray[np.int32]:
+def _token_of_runs(shape: tuple[int, ...], patch: Triple, run: int) -> NDArray[np.int64]:
     """Token of each run of voxels, in C order of the volume."""
     h, w, d = shape[0] // patch[0], shape[1] // patch[1], shape[2] // patch[2]
-    token = np.arange(h * w * d, dtype=np.int32).reshape(h, w, d)
+    token = np.arange(h * w * d, dtype=np.int64).reshape(h, w, d)
     for axis, repeats in enumerate((patch[0], patch[1], patch[2] // run)):
         token = token.repeat(repeats, axis=axis)
     return token.ravel()
