@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from monailabel_app.server.guards import Guards
 from monailabel_app.server.policies import STOCK_ROUTES, find_rule
 from monailabel_app.server.settings import checked
 
+ROOT = Path(__file__).parents[2]
 TOKEN, ADMIN = "u" * 43, "a" * 43
 PAGE = "http://viewer.example:3000"
 OPEN = {("GET", "/auth/"), ("POST", "/auth/token")}
@@ -323,3 +325,14 @@ def test_a_body_that_stops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(asyncio.run(slow()))
     assert answer.status == 408
     assert answer.headers["connection"] == "close"
+
+
+def test_the_readme_has_the_table_of_every_stock_route() -> None:
+    rows = re.findall(r"^\| `(/[^`]*)` \| (.+) \|$", (ROOT / "monailabel_app" / "README.md").read_text(), re.MULTILINE)
+    told = {
+        (method, path): policy
+        for path, rules in rows
+        for methods, policy in (rule.split(" ") for rule in rules.split(", "))
+        for method in methods.split("/")
+    }
+    assert told == {route: rule.policy for route, rule in STOCK_ROUTES.items()}
