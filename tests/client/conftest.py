@@ -10,6 +10,7 @@ from asap.client import AsapClient, Timeouts
 from tests.client.scripted import TOKEN, Scripted
 
 QUICK = Timeouts(connect_s=1.0, read_s=0.6, upload_s=3.0)
+Connect = Callable[..., AsapClient]
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def server() -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., AsapClient]]:
+def connect() -> Iterator[Connect]:
     clients = []
 
     def made(url: str, token: str | None = TOKEN, **options: object) -> AsapClient:
@@ -32,5 +33,5 @@ def connect() -> Iterator[Callable[..., AsapClient]]:
 
 
 @pytest.fixture
-def client(server: Scripted, connect: Callable[..., AsapClient]) -> AsapClient:
+def client(server: Scripted, connect: Connect) -> AsapClient:
     return connect(server.url)

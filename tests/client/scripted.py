@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 TOKEN = "a-token-of-the-tests"
 SESSION, STUDY, JOB = "5e" * 16, "57" * 16, "10" * 16
+INFO_ROUTE, JOBS_ROUTE = "GET .*/asap/v1/info", f"POST .*/studies/{STUDY}/jobs"
+EVENTS_ROUTE, RESULT_ROUTE, PART_ROUTE = f"GET .*/jobs/{JOB}/events", f"GET .*/jobs/{JOB}/result", r"PUT .*/parts/\d+"
 NOTICE = "Research use. AI-generated. Not for diagnosis."
 After = Literal["keep", "close", "reset", "hang"]
 

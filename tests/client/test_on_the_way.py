@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +17,9 @@ import pytest
 
 from asap.client import AsapClient, BadAddress, Cancelled, CertificateRefused, ProxyError, ServerUnreachable, Timeouts, address
 from asap.client.address import Address, proxy_for
+from tests.client.conftest import Connect
 from tests.client.scripted import TOKEN, Scripted, closed_port, seconds
 from tests.client.test_client import hu, opened
-
-Connect = Callable[..., AsapClient]
 
 
 @pytest.fixture(scope="module")

@@ -99,30 +99,26 @@ def check_nothing_is_left(server: LiveServer, session: str, study: str, left: li
     client.close()
 
 
-def rounds(folder: Path, times: int) -> None:
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_killed_during_upload_encode_and_answer(tmp_path: Path, times: int) -> None:
     """Kill at each stage in turn; every restart is checked, and is the next to be killed."""
     ways = (killed_during_upload, killed_during_encode, killed_during_answer) * times
     session, study, left = "", "", []
     for way in (*ways, None):
-        with live_server(folder) as server:
+        with live_server(tmp_path) as server:
             print(f"ready after {server.start_s:.1f} s")  # noqa: T201
             if session:
                 check_nothing_is_left(server, session, study, left)
             if way is None:
                 assert server.stop() == 0
                 assert list(server.temp.iterdir()) == []
-                return
-            session, study = way(server)
-            left = list(server.temp.iterdir())
-            assert left
-
-
-@pytest.mark.slow
-def test_killed_during_upload_encode_and_answer(tmp_path: Path) -> None:
-    rounds(tmp_path, 1)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_killed_ten_times_each(tmp_path: Path) -> None:
-    rounds(tmp_path, 10)
+            else:
+                session, study = way(server)
+                left = list(server.temp.iterdir())
+                assert left

@@ -105,7 +105,16 @@ def one_operation(shooter: Shooter, operation: Any, mode: Any, count: int, seed:
         assert mode is MODES[1], operation.path  # nothing in it can be wrong
 
 
-def check(tmp_path: Path, requests: int) -> None:
+@pytest.mark.parametrize(
+    "requests",
+    [
+        pytest.param(300, marks=pytest.mark.slow, id="few"),
+        pytest.param(
+            int(os.environ.get("ASAP_FUZZ_REQUESTS", "2000")), marks=[pytest.mark.long, pytest.mark.timeout(7200)], id="many"
+        ),
+    ],
+)
+def test_no_request_is_a_server_error(tmp_path: Path, requests: int) -> None:
     studies = tmp_path / "studies"
     studies.mkdir()
     chest = thorax(spacing_mm=(5.0, 5.0, 5.0))
@@ -120,14 +129,3 @@ def check(tmp_path: Path, requests: int) -> None:
         assert shooter.statuses[200] > 0.05 * sent, "most must not end at the door"
         assert " error " not in server.log.read_text()
         assert shooter.client.health()
-
-
-@pytest.mark.slow
-def test_three_hundred_requests(tmp_path: Path) -> None:
-    check(tmp_path, 300)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(7200)
-def test_two_thousand_requests(tmp_path: Path) -> None:
-    check(tmp_path, int(os.environ.get("ASAP_FUZZ_REQUESTS", "2000")))

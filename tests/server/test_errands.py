@@ -86,8 +86,11 @@ def test_a_session_waits_for_a_stock_inference(front: Front, ask: Callable[[Ques
 
 
 def test_a_known_case_is_answered_while_an_image_is_encoded(front: Front, ask: Callable[[Question], Future[None]]) -> None:
-    busy(front, front.caller())
-    ask(Question(known=True)).result(30)
+    caller, question = front.caller(), Question(known=True)
+    job = busy(front, caller)
+    ask(question).result(30)
+    assert question.steps == ["answer"] * 3
+    assert caller.state(job)["state"] == "running"
     front.grounder.gate.set()
 
 
