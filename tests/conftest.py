@@ -6,6 +6,11 @@ import os
 
 import pytest
 
+from tests.slicer import translations
+
+# Before any test imports the module's sources, which bind Slicer's translator once.
+translations.install()
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out and why."""

@@ -23,10 +23,6 @@ from asap.text.concepts import CONCEPT_VOCABULARY
 
 # Intensity windows in HU that become input channels: everything, soft tissue, aerated lung.
 WINDOWS_HU = ((-1000.0, 1000.0), (-150.0, 250.0), (-1000.0, -500.0))
-# Cells on each side of a slab that its three 3 x 3 x 3 convolutions at half a cell reach into.
-HALO_CELLS = 3  # the stem reads five of its 6 mm places to each side
-SLAB_CELLS = 4
-VOXELS_PER_CELL = 4
 
 
 @dataclass(frozen=True)
@@ -127,11 +123,10 @@ class MiniImageEncoder(nn.Module):
     def forward(self, volume_B1HWD: Tensor, *, pause: Pause = no_pause, rows: int | None = None) -> Tensor:
         """Cell features [B, N, P, F]; cells run as the grid (a, b, c) in C order.
 
-        pause: called `pauses` times between the stages. rows: where memory is short, tokens at a time in the blocks, and the
-        stem a few planes of cells at a time.
+        pause: called `pauses` times between the stages. rows: where memory is short, tokens at a time in the blocks.
         """
         batch = volume_B1HWD.shape[0]
-        cells = self._stem(volume_B1HWD) if rows is None else self._stem_in_slabs(volume_B1HWD)
+        cells = self._stem(volume_B1HWD)
         pause()
         cells = self.cell_blocks(cells)
         pause()
@@ -155,15 +150,6 @@ class MiniImageEncoder(nn.Module):
         x = space_to_depth(windowed(volume_B1HWD))
         x = x.to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
         return self.to_cells(self.finer(self.fine(self.voxels_in(x))))  # type: ignore[no-any-return]
-
-    def _stem_in_slabs(self, volume_B1HWD: Tensor) -> Tensor:
-        """The same cells from overlapping slabs along the first axis: the stem's tables are the largest of the model."""
-        count, slabs = volume_B1HWD.shape[2] // VOXELS_PER_CELL, []
-        for start in range(0, count, SLAB_CELLS):
-            low, high = max(0, start - HALO_CELLS), min(count, start + SLAB_CELLS + HALO_CELLS)
-            cells = self._stem(volume_B1HWD[:, :, low * VOXELS_PER_CELL : high * VOXELS_PER_CELL])
-            slabs.append(cells[:, :, start - low : start - low + SLAB_CELLS])
-        return torch.cat(slabs, dim=2)
 
 
 def windowed(volume_B1HWD: Tensor) -> Tensor:

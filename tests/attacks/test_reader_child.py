@@ -87,14 +87,14 @@ def test_nothing_the_child_prints_reaches_the_terminal(
 @pytest.mark.slow
 def test_20_kills_at_random_moments(tmp_path: Path) -> None:
     """A larger file is read while the child is killed; each time the answer is right or an InputError, and then right."""
-    hu = np.random.default_rng(0).integers(-1024, 1000, (256, 256, 40)).astype(np.int16)
+    hu = np.random.default_rng(0).integers(-1024, 1000, (512, 512, 60)).astype(np.int16)
     write_nifti(tmp_path / "a.nii.gz", hu, np.eye(4))
     box, moments, outcomes = Sandbox(), random.Random(0), []
     for _ in range(20):
         assert np.array_equal(box.parse(tmp_path / "a.nii.gz").hu, hu)
         child = box.child_id
         assert child is not None
-        killer = threading.Timer(moments.uniform(0, 0.08), os.kill, (child, signal.SIGKILL))
+        killer = threading.Timer(moments.uniform(0, 0.2), os.kill, (child, signal.SIGKILL))
         killer.start()
         try:
             outcomes.append(np.array_equal(box.parse(tmp_path / "a.nii.gz").hu, hu))

@@ -10,12 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.slicer import translations
-
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.append(str(Path(__file__).parents[2] / "AsapSlicerModule"))
-translations.install()
 
 
 @pytest.fixture
