@@ -69,6 +69,11 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
     def _take_turn(self, work: Work) -> None:
         self.turns(work)
 
+    def forget_missing(self) -> None:
+        """Nothing is kept of a caller's file that was removed."""
+        for task in self._infers.values():
+            task.forget_missing()
+
     def init_strategies(self) -> dict[str, Strategy]:
         """Which study to label next: any unlabelled one, long unseen ones sooner."""
         return {"random": RandomUnlabelled()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -40,9 +41,10 @@ class StoredStudies:
         """Recall a study that was encoded and whose file is unchanged. Raises InputError when the file is gone."""
         return self._recall((signature(path), fine))
 
-    def encoded(self, path: Path, *, fine: bool, pause: Pause = no_pause) -> StoredStudy:
+    def encoded(self, path: Path, *, fine: bool, private: bool = False, pause: Pause = no_pause) -> StoredStudy:
         """Read (in the sandboxed child) and encode, or recall. pause: called meanwhile; what it raises ends it.
 
+        private: a caller's own file; no other question meets its features, and `forget_missing` drops them with the file.
         Raises AsapError.
         """
         key = (signature(path), fine)
@@ -50,13 +52,22 @@ class StoredStudies:
         if known is not None:
             return known
         volume = read_volume(path, pause)
-        features = self._engine.encode(volume, fine=fine, between_blocks=pause)
+        owner = secrets.token_hex(16) if private else None
+        features = self._engine.encode(volume, fine=fine, owner=owner, between_blocks=pause)
+        if owner is not None:
+            self._engine.forget(owner)
         study = StoredStudy(features, volume.shape, volume.affine)
         with self._lock:
             self._kept[key] = study
             while len(self._kept) > MAX_STUDIES:
                 self._kept.popitem(last=False)
         return study
+
+    def forget_missing(self) -> None:
+        """Drop the studies of files that are no longer there."""
+        with self._lock:
+            for key in [key for key in self._kept if not all(Path(name).exists() for name, *_ in key[0])]:
+                del self._kept[key]
 
     def _recall(self, key: tuple[Signature, bool]) -> StoredStudy | None:
         with self._lock:

@@ -59,12 +59,13 @@ def _infer(app: Any, request: dict[str, Any], image: str, session_id: str, file:
     if file is not None:
         upload = stored_upload(file, checked_extension(file))
         try:
-            answer: dict[str, Any] = app.infer({**request, "image": str(upload)})
+            answer: dict[str, Any] = app.infer({**request, "image": str(upload), "private": True})
         finally:
             upload.unlink(missing_ok=True)
+            app.forget_missing()
         return answer
     if session_id:
-        return dict(app.infer({**request, "image": session_image(session_id)}))
+        return dict(app.infer({**request, "image": session_image(session_id), "private": True}))
     if image not in app.datastore().list_images():
         raise ServiceError(404, "not_found", "The datastore holds no such image; see /datastore/?output=all.")
     return dict(app.infer({**request, "image": str(app.datastore().image_path(image))}))

@@ -53,6 +53,7 @@ def remove_session(session_id: str) -> dict[str, Any]:
     """Forget a session and its volume."""
     info = _found(session_id, update_ts=False)
     app_instance().sessions().remove_session(session_id)
+    app_instance().forget_missing()
     return _public(info)
 
 

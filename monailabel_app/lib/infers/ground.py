@@ -30,9 +30,10 @@ SENTENCES_AT_ONCE = 16  # a pass of the text encoder; clicks of others come in b
 
 @dataclass(frozen=True)
 class GroundRequest:
-    """A checked request. path: a file or DICOM folder on this machine."""
+    """A checked request. path: a file or DICOM folder on this machine. private: the caller brought it."""
 
     path: Path
+    private: bool
     sentences: tuple[Sentence, ...]
     fine: bool
     extension: str
@@ -65,6 +66,10 @@ class GroundTask(InferTask):  # type: ignore[misc]
             "notice": NOTICE,
         }
         return {**super().info(), "card": card}
+
+    def forget_missing(self) -> None:
+        """Drop what is kept of files that were removed."""
+        self._studies.forget_missing()
 
     def is_valid(self) -> bool:
         """Weights were verified when the engine was loaded."""
@@ -116,7 +121,8 @@ class GroundWork:
 
     def encode(self, pause: Pause) -> None:
         """Read and encode the file, or recall what another request meanwhile made of it."""
-        self.study = self._studies.encoded(self._asked.path, fine=self._asked.fine, pause=pause)
+        asked = self._asked
+        self.study = self._studies.encoded(asked.path, fine=asked.fine, private=asked.private, pause=pause)
 
     def answer_some(self) -> bool:
         """The next few sentences; True when all are answered."""
@@ -134,7 +140,8 @@ def checked_request(request: dict[str, Any]) -> GroundRequest:
     flags = {name: request.get(name, default) for name, default in (("fine", False), ("result_compress", True))}
     if not all(isinstance(flag, bool) for flag in flags.values()):
         raise InputError("fine and result_compress are true or false.")
-    return GroundRequest(Path(request["image"]), _sentences(request), flags["fine"], extension, flags["result_compress"])
+    path, private = Path(request["image"]), request.get("private") is True
+    return GroundRequest(path, private, _sentences(request), flags["fine"], extension, flags["result_compress"])
 
 
 def _sentences(request: dict[str, Any]) -> tuple[Sentence, ...]:
