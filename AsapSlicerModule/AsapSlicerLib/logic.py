@@ -200,7 +200,9 @@ class AsapLogic:
                 return
             if not known:
                 self._case_ready(plan, case, seen)
-            self._replace(merge(answer))
+            merged = merge(answer)
+            self.view.follow(self.review, merged)
+            self._replace(merged)
             self._tell(Event("report", answer.notice))
             if show_last and self.review is not None:
                 self.show([len(self.review.sentences) - 1])

@@ -65,6 +65,11 @@ class SentenceView:
         self.display.set_legend(self._parameters.legend)
         self._outline(review, maps, volume)
 
+    def follow(self, before: Review | None, after: Review) -> None:
+        """Clear when another sentence stands where a shown one stood: its place is not this map's."""
+        if before is not None and any(_words(before, index) != _words(after, index) for index in self.shown):
+            self.clear()
+
     def clear(self) -> None:
         """Take the overlay away; the slice views get back what they had."""
         self.display.hide()
@@ -93,3 +98,7 @@ class SentenceView:
             for index, heat in maps.items()
         ]
         self.display.outline(outlines if self._parameters.outline or len(outlines) > 1 else [], volume)
+
+
+def _words(review: Review, index: int) -> str | None:
+    return review.sentences[index].text if index < len(review.sentences) else None

@@ -311,6 +311,9 @@ class WorkBench:
                 self._go_on()
         elif event.kind == "report":
             self.task = Task(self.logic.busy, self.task.stage if self.logic.busy else "")
+            count = len(self.logic.review.sentences) if self.logic.review is not None else 0
+            self.shown = [index for index in self.shown if index < count]
+            self.picked = self.picked if self.picked is not None and self.picked < count else None
             if self.picked is not None and self.shown and not self.logic.busy and self.map_on:
                 self.logic.show(self.shown, jump=False)
 

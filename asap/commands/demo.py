@@ -63,11 +63,12 @@ class DemoCase:
 def demo_case() -> DemoCase:
     """The real chest CT (fetched once, checked by digest, kept in the user's cache), or the generated one without a network."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asap"
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return DemoCase(_cached_cta(folder), CTA_REPORT, "Chest CT angiography from the TotalSegmentator package (Apache-2.0).")
     except (OSError, subprocess.SubprocessError, tarfile.TarError, InputError):
         case = generate_case(GENERATED_SEED)
+        folder = folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="asap-demo-"))
         path = folder / "demo-generated-ct.nii.gz"
         write_nifti(path, to_int16(case.volume.hu), case.volume.affine)
         return DemoCase(path, case.report, "Generated chest CT (the real one could not be fetched: is there a network?).")

@@ -101,6 +101,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_reach(command: Serve, *, loopback: bool, encrypted: bool) -> None:
+    if command.open_loopback and (command.behind_proxy or not loopback):
+        raise InputError("--open-loopback is for servers on 127.0.0.1 only, with no proxy in front, which brings others.")
     if loopback:
         return
     if command.token_file is None:
@@ -112,8 +114,6 @@ def _check_reach(command: Serve, *, loopback: bool, encrypted: bool) -> None:
             "Other machines would send studies and the token unencrypted: "
             "give --tls-cert and --tls-key, or --behind-proxy where a proxy does that."
         )
-    if command.open_loopback:
-        raise InputError("--open-loopback is for servers on 127.0.0.1 only.")
 
 
 def _origin(text: str) -> str:

@@ -290,8 +290,13 @@ class Scripted:
     def _submit(self, asked: Asked) -> Play:
         self.question: dict[str, Any] = json.loads(asked.body)
         if self.question["task"] == "ground" and not self.wait_for_jobs:
-            return answer(200, {"job": JOB, "state": "done", "result": ground_result(self.question["sentences"])})
+            return answer(200, {"job": JOB, "state": "done", "result": ground_result(self._asked_of())})
         return answer(202, {"job": JOB, "state": "queued", "position": 1})
+
+    def _asked_of(self) -> list[str]:
+        """The sentences in question; of a report, its lines."""
+        report: str | None = self.question.get("report")
+        return report.splitlines() if report is not None else list(self.question["sentences"])
 
     def _result(self, _: Asked) -> Play:
         if self.question["task"] == "encode":

@@ -78,6 +78,8 @@ def test_other_addresses_than_loopback_need_a_token_file_and_encryption(tmp_path
         checked(Serve(host="0.0.0.0", token_file=token))
     with pytest.raises(InputError, match="--open-loopback"):
         checked(Serve(host="192.168.1.5", token_file=token, behind_proxy=True, open_loopback=True))
+    with pytest.raises(InputError, match="--open-loopback"):  # behind a proxy every caller seems to be on this machine
+        checked(Serve(behind_proxy=True, open_loopback=True))
     assert not checked(Serve(host="0.0.0.0", token_file=token, behind_proxy=True)).loopback
     for name in ("127.0.0.1", "localhost", "::1", "127.0.0.2"):
         assert checked(Serve(host=name)).loopback

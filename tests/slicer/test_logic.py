@@ -239,3 +239,18 @@ def test_heat_becomes_a_segment_with_codes(bench: Bench) -> None:
     bench.wait()
     assert bench.logic.regions.made is None
     assert bench.events[-1] == Event("segment", "The region is cold there.")
+
+
+def test_another_report_takes_the_map_of_the_old_sentence_away(bench: Bench) -> None:
+    bench.connect()
+    for sentence in ("A nodule.", "A mass."):
+        bench.logic.ground([sentence])
+        bench.wait()
+    assert bench.logic.view.shown == (1,)
+    bench.logic.read_report("Another finding.")
+    bench.wait()
+    assert bench.logic.review is not None
+    assert len(bench.logic.review.sentences) == 1
+    assert bench.logic.view.shown == ()
+    bench.logic.redraw()
+    assert bench.errors() == []
