@@ -159,11 +159,10 @@ def add_segment(
 
 
 def _segmentation(scene: Any, volume: Any) -> Any:
-    role = node = None
     for n in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
         node = scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")
-        role = node.GetAttribute(ROLE)
-        if role == SEGMENTS_ROLE and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is volume:
+        reference = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+        if node.GetAttribute(ROLE) == SEGMENTS_ROLE and reference is volume:
             return node
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("ASAP segments"))
     node.SetAttribute(ROLE, SEGMENTS_ROLE)

@@ -68,11 +68,6 @@ class LocalServer:
         """Whether the process is there."""
         return self._process.poll() is None
 
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
-
     def stop(self) -> None:
         """End it and remove its token."""
         if self.running:

@@ -50,11 +50,6 @@ class ServerLink:
         place = "on this machine" if self._url is None or parse_address(self._url).is_loopback else parse_address(self._url).host
         return f"Server ready · {model.name} · {self._logic.server.device} · {place}"
 
-    @property
-    def local_pid(self) -> int | None:
-        """Process of the local server, or None where it is someone else's."""
-        return None if self._local is None else self._local.pid
-
     def start(self, logic: AsapLogic) -> None:
         """Connect `logic` as soon as the server listens."""
         if self._logic is None:

@@ -75,7 +75,8 @@ class ArchiveDatastore(SharedIndex, DICOMWebDatastore):  # type: ignore[misc]
 
     def get_labeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
         """Series this server has sent a segmentation of; others are not looked for."""
-        return [series for series in super(DICOMWebDatastore, self).get_labeled_images() if series in self.list_images()]
+        held = set(self.list_images())
+        return [series for series in super(DICOMWebDatastore, self).get_labeled_images() if series in held]
 
     def get_unlabeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
         """All other series."""

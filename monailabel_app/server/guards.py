@@ -11,7 +11,6 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 from monailabel_app.server.auth import Role, Tokens, bearer_token
@@ -48,15 +47,6 @@ _PREFLIGHT: Headers = [
 ]
 
 
-@dataclass(frozen=True)
-class Admitted:
-    """A request that may pass. origin: the page that calls, if any."""
-
-    match: Match
-    role: Role
-    origin: bytes | None
-
-
 class Guards:
     """Wraps an ASGI application. Refusals are JSON in the form of `/asap/v1`, on MONAI Label's routes too."""
 
@@ -88,14 +78,14 @@ class Guards:
             if scope["method"] == "OPTIONS" and origin is not None:
                 await reply.preflight()
                 return
-            admitted = self._admit(scope, origin)
+            match = self._admit(scope)
         except ServiceError as refusal:
             await reply.refuse(refusal)
             return
-        reply.route = admitted.match.name
+        reply.route = match.name
         inner = dict(scope)
-        inner["path"] = admitted.match.path
-        inner["raw_path"] = admitted.match.path.encode()
+        inner["path"] = match.path
+        inner["raw_path"] = match.path.encode()
         # Origin is settled here (MONAI Label's own layer would echo any); partial content has no use for medical files.
         inner["headers"] = [(name, value) for name, value in scope["headers"] if name not in (b"origin", b"range")]
         inner["asap_reply"] = reply
@@ -115,7 +105,7 @@ class Guards:
             raise ServiceError(403, "forbidden", "This page may not call the server; allow it with --allow-origin.")
         return origins[0]
 
-    def _admit(self, scope: Scope, origin: bytes | None) -> Admitted:
+    def _admit(self, scope: Scope) -> Match:
         headers: Headers = scope["headers"]
         match = find_rule(scope["method"], scope["path"])
         role = self._tokens.role(bearer_token(headers))
@@ -127,7 +117,7 @@ class Guards:
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise ServiceError(414, "query_too_long", f"The query is longer than {MAX_QUERY_BYTES} bytes; use the body.")
         _check_body(scope["method"], headers, match)
-        return Admitted(match, role, origin)
+        return match
 
     def _may_pass(self, scope: Scope, match: Match | None, role: Role) -> bool:
         if role != "nobody" or (match is not None and match.rule.policy == "open"):
