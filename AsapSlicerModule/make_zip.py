@@ -1,7 +1,7 @@
 """The module as a folder to add in Slicer's settings, without building an extension: `python make_zip.py [FILE]`.
 
-Beside the module lies the client, as it is; the same sources give the same bytes. Translations need Qt's lrelease on the path or
-PySide6 beside this Python.
+Beside the module lie client and review, as they are; the same sources give the same bytes. Translations need Qt's lrelease on the
+path or PySide6 beside this Python.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def sources() -> Iterator[tuple[str, Path]]:
         yield from ((f"AsapSlicerModule/{path.relative_to(MODULE).as_posix()}", path) for path in sorted(MODULE.glob(pattern)))
     yield "LICENSE", ROOT / "LICENSE"
     yield "asap/__init__.py", ROOT / "asap" / "__init__.py"
-    yield from ((f"asap/client/{path.name}", path) for path in sorted((ROOT / "asap" / "client").glob("*.py")))
+    for package in ("client", "review"):
+        yield from ((f"asap/{package}/{path.name}", path) for path in sorted((ROOT / "asap" / package).glob("*.py")))
 
 
 def translations(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -1,0 +1,31 @@
+"""Reviewing drafts and answers: the standard library and `asap.client` only, so that Slicer, server and command line share it."""
+
+from .decisions import STATES, VERDICTS, Decision, State, Verdict, time_now
+from .errors import DamagedReview, ReviewError
+from .kept_review import KeptReview
+from .record import from_json, to_json
+from .review import Review, ReviewedAnswer, ReviewedSentence, new_review
+from .sign_off import amended, signed
+from .signing import Amendment, Signature
+
+__all__ = [
+    "STATES",
+    "VERDICTS",
+    "Amendment",
+    "DamagedReview",
+    "Decision",
+    "KeptReview",
+    "Review",
+    "ReviewError",
+    "ReviewedAnswer",
+    "ReviewedSentence",
+    "Signature",
+    "State",
+    "Verdict",
+    "amended",
+    "from_json",
+    "new_review",
+    "signed",
+    "time_now",
+    "to_json",
+]
