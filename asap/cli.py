@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import Positional, arg, subcommand
 
 from asap import limits
+from asap.commands.segment_options import SegmentCommand
 from asap.commands.serve import Serve, serve
 from asap.commands.view import View, view
 from asap.errors import AsapError, Cancelled, InputError, LimitError
@@ -120,6 +121,7 @@ class Weights:
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Ground, subcommand("ground")]
+    | Annotated[SegmentCommand, subcommand("segment")]
     | Annotated[Serve, subcommand("serve")]
     | Annotated[View, subcommand("view")]
     | Annotated[Weights, subcommand("weights")]
@@ -150,10 +152,12 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def run(command: Ground | Demo | Serve | View | Doctor | Weights) -> int:
+def run(command: Command) -> int:  # noqa: PLR0911 - one line a command
     """Carry out one parsed command and return its exit code."""
     if isinstance(command, Ground):
         return _ground(command)
+    if isinstance(command, SegmentCommand):
+        return _segment(command)
     if isinstance(command, Demo):
         return _demo(command)
     if isinstance(command, Serve):
@@ -199,6 +203,24 @@ def _demo(command: Demo) -> int:
     if not command.json:
         print(case.origin)
     _show_groundings(document, command.headless, as_json=command.json)
+    return 0
+
+
+def _segment(command: SegmentCommand) -> int:
+    from asap.commands.segment import segment_to_folder
+    from asap.inference.load import load_engine
+    from asap.io.read import read_volume
+
+    engine = load_engine(command.model)
+    volume = read_volume(command.volume)
+    with _progress(quiet=command.json) as progress:
+        document = segment_to_folder(engine, volume, command, progress)
+    if command.json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return 0
+    for row in document["segments"]:
+        print(f"  {row['name']:22} {row['volume_ml']:9.1f} ml {row['longest_diameter_mm']:6.1f} mm {row['mean_hu']:7.0f} HU")
+    print(f"Written to {command.out}. {document['notice']}" if document["segments"] else "Nothing was found there.")
     return 0
 
 

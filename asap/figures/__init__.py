@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asap.grounding import Grounding
 from asap.io.atomic import write_bytes
+from asap.segmentation import Segmentation
 from asap.volume import Volume
 
 
@@ -28,3 +29,10 @@ def report_png(volume: Volume, groundings: Sequence[Grounding], path: Path) -> N
     from asap.figures.report_sheet import report_sheet  # noqa: PLC0415 - as above
 
     write_bytes(path, report_sheet(volume, groundings), "report overview")
+
+
+def segments_png(volume: Volume, result: Segmentation, path: Path) -> None:
+    """Write the picture of a segmentation that has at least one segment. Raises OutputError when the file cannot be written."""
+    from asap.figures.segments_sheet import segments_sheet  # noqa: PLC0415 - as above
+
+    write_bytes(path, segments_sheet(volume, result), "picture of the segments")

@@ -22,10 +22,15 @@ from asap.inference.course import Course, Progress, Stage, no_progress
 from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
 from asap.inference.grounder import Grounder
+from asap.inference.lesions import segment_lesion
+from asap.inference.organs import OrganSegmenter
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
+from asap.prompt import Prompt
 from asap.report import Sentence
+from asap.segment_types import SegmentType, organ_keys
+from asap.segmentation import Segment, Segmentation
 from asap.volume import HASHED_ROWS, Affine, Volume, apply_affine, corner_indices
 
 # A region is cut at half of the map's highest value: the full width at half maximum, whatever the model's scale.
@@ -48,6 +53,7 @@ class Engine:
         self.grounder = grounder
         self.cases = FeatureCache()
         self.store = store
+        self.organs = OrganSegmenter()
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
@@ -105,6 +111,35 @@ class Engine:
         asked = [sentence for sentence in sentences if sentence.localisable]
         answers = iter(self._answers(features, asked) if asked else [])
         return [next(answers) if sentence.localisable else self._reason_only(features, sentence) for sentence in sentences]
+
+    def segment(
+        self,
+        volume: Volume,
+        targets: Sequence[str] = ("lungs",),
+        *,
+        owner: str | None = None,
+        progress: Progress = no_progress,
+        between_blocks: Pause = no_pause,
+    ) -> Segmentation:
+        """Organs of a chest CT without a prompt, on the volume's own grid; what was not found is left out.
+
+        targets: keys of `segment_types.ORGANS`, or groups of them. owner, progress, between_blocks: as of `encode`.
+        Raises NotChestError, and InputError for a target this model has not learnt.
+        """
+        keys = organ_keys(tuple(targets))
+        self.organs.require(keys)
+        features = self.encode(volume, owner=owner, progress=progress, between_blocks=between_blocks)
+        return self.organs.segment(volume, features, keys, progress=progress, pause=between_blocks)
+
+    def segment_prompted(
+        self, volume: Volume, features: StudyFeatures, prompt: Prompt, *, name: str | None = None, kind: SegmentType | None = None
+    ) -> Segment | None:
+        """One lesion from clicks, strokes, a box or a sentence's grounding, on the volume's own grid; None when nothing is there.
+
+        features: of this volume, from `encode`. prompt: everything said so far, with the segment as it stands. name, kind: by
+        default what the grounding's sentence, else the previous segment, says.
+        """
+        return segment_lesion(volume, features, prompt, name=name, kind=kind)
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

@@ -1,0 +1,123 @@
+"""`asap segment`: organs, or the lesion a sentence or clicks speak of -> label maps, `segments.json` and a picture."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from asap.commands.segment_options import SegmentCommand
+from asap.errors import InputError
+from asap.figures import segments_png
+from asap.inference.course import Progress, no_progress
+from asap.inference.engine import Engine
+from asap.inference.features import StudyFeatures
+from asap.io.atomic import write_bytes
+from asap.io.nifti_write import write_nifti
+from asap.prompt import Point, Prompt
+from asap.segmentation import Segment, Segmentation
+from asap.text.read import read_sentence
+from asap.volume import Volume
+
+LISTING = "segments.json"
+_OWN_FILE = re.compile(r'"(segments_\d+\.nii\.gz|segments\.png)"')
+
+
+def segment_to_folder(
+    engine: Engine, volume: Volume, command: SegmentCommand, progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Segment what the command asks for and write label maps, a picture and, last, `segments.json`; returns its content.
+
+    Raises InputError (not a chest, unknown target, a sentence without a place) before anything is written.
+    """
+    points, excluded = (tuple(point_of(text) for text in texts) for texts in (command.point, command.exclude))
+    prompted = command.sentence is not None or bool(points)
+    targets = tuple(word.strip() for word in command.targets.split(",")) if command.targets is not None else ()
+    features = engine.encode(volume, progress=progress)
+    result = Segmentation(volume.shape, volume.affine, ())
+    if targets or not prompted:
+        result = engine.segment(volume, targets or engine.organs.known, progress=progress)
+    if prompted:
+        lesion = engine.segment_prompted(volume, features, _prompt(engine, features, command.sentence, points, excluded))
+        if lesion is not None:
+            result = result.with_segment(lesion)
+    return _write(engine, volume, features, result, command.out)
+
+
+def point_of(text: str) -> Point:
+    """Three numbers of millimetres from text; InputError says how to write a point."""
+    try:
+        r, a, s = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError("A point is three RAS millimetres, written R,A,S; for instance --point=-84,31,112.") from error
+    return r, a, s
+
+
+def _prompt(
+    engine: Engine, features: StudyFeatures, text: str | None, points: tuple[Point, ...], excluded: tuple[Point, ...]
+) -> Prompt:
+    if text is None:
+        return Prompt(include=points, exclude=excluded)
+    grounding = engine.ground(features, [read_sentence(text)])[0]
+    if grounding.heatmap is None:
+        raise InputError(f"The sentence has no place to segment: {grounding.reason}")
+    return Prompt(include=points, exclude=excluded, grounding=grounding)
+
+
+def segment_record(segment: Segment) -> dict[str, Any]:
+    """One segment's entry of `segments.json`, without the file it is in."""
+    kind = segment.kind
+    return {
+        "name": segment.name,
+        "key": kind.key,
+        "colour": list(kind.colour),
+        "category": asdict(kind.category),
+        "type": asdict(kind.type),
+        "modifier": None if kind.modifier is None else asdict(kind.modifier),
+        "region": None if kind.region is None else asdict(kind.region),
+        "volume_ml": round(segment.measurements.volume_ml, 3),
+        "longest_diameter_mm": round(segment.measurements.longest_diameter_mm, 1),
+        "mean_hu": round(segment.measurements.mean_hu, 1),
+        "box_ijk": [list(segment.start_ijk), list(segment.stop_ijk)],
+        "source": segment.source,
+    }
+
+
+def _write(engine: Engine, volume: Volume, features: StudyFeatures, result: Segmentation, out: Path) -> dict[str, Any]:
+    _prepare(out)
+    rows = []
+    for number, layer in enumerate(result.layers()):
+        name = f"segments_{number}.nii.gz"
+        write_nifti(out / name, result.label_map(layer), result.affine, what="label map")
+        rows += [segment_record(segment) | {"file": name, "label": label} for label, segment in enumerate(layer, start=1)]
+    if rows:
+        segments_png(volume, result, out / "segments.png")
+    document = {
+        "volume": {
+            "shape": list(volume.shape),
+            "spacing_mm": [round(s, 6) for s in volume.spacing_mm],
+            "affine_ras_mm": volume.affine.tolist(),
+            "sha256": features.identity,
+        },
+        "model": {"name": engine.grounder.name, "weights_sha256": engine.grounder.weights_sha256},
+        "notice": "Research use. AI-generated. Not for diagnosis.",
+        "picture": "segments.png" if rows else None,
+        "segments": rows,
+    }
+    write_bytes(out / LISTING, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(), "list of segments")
+    return document
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder and take away the answers of an earlier run: the files its own list names, and nothing else."""
+    listing = out / LISTING
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        text = listing.read_text(encoding="utf-8") if listing.exists() else ""
+        for name in set(_OWN_FILE.findall(text)):
+            (out / name).unlink(missing_ok=True)
+        listing.unlink(missing_ok=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("The output folder cannot be made or written; name another one with --out.") from error
