@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from asap.client import wire
 from asap.commands.ground import grounding_record
 from asap.grounding import Grounding
+from asap.inference.engine import Engine
+from asap.inference.features import StudyFeatures
 from asap.volume import Affine
 
 FLOOR = 0.25  # share of a map's peak under which nothing is sent
@@ -44,6 +46,12 @@ def answer_record(grounding: Grounding, *, fine: bool, in_report: bool) -> dict[
         "map": coarse,
         "fine_map": _smallest(grounding.heatmap, grounding.affine, grounding.threshold, budget, around),
     }
+
+
+def coverage_record(engine: Engine, features: StudyFeatures) -> dict[str, Any]:
+    """The box the model saw."""
+    corners = engine.coverage_corners_ras_mm(features)
+    return {"model": engine.grounder.name, "corner_ras_mm": corners.round(2).tolist()}
 
 
 def model_cells(heatmap: NDArray[np.float32], affine: Affine) -> tuple[NDArray[np.float32], Affine]:

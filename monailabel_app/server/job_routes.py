@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from monailabel_app.server.asap_route import AsapRoute, JobId, SessionId, StudyId, refusals
 from monailabel_app.server.event_stream import event_lines, wait_until_ended
-from monailabel_app.server.schemas import EncodeResult, GroundRequest, GroundResult, JobAnswer, JobDone, JobRequest, JobState
+from monailabel_app.server.kinds.catalog import JobDone, JobRequest, JobResult
+from monailabel_app.server.schemas import JobAnswer, JobState
 from monailabel_app.server.service import Service
 
 NDJSON = {
@@ -30,10 +31,10 @@ def job_routes(service: Service) -> APIRouter:
         responses={200: {"model": JobDone, "description": "Done within wait_s."}, **refusals(400, 404, 409, 422, 429)},
     )
     async def ask(session_id: SessionId, study_id: StudyId, question: JobRequest, request: Request) -> Response:
-        """Queue a job. A ground job with wait_s is answered here when it is done in time; who goes away meanwhile cancels it."""
+        """Queue a job. One with wait_s is answered here when it is done in time; who goes away meanwhile cancels it."""
         with service.sessions.using(session_id) as session:
             job = await run_in_threadpool(service.submit, session, study_id, question)
-            if isinstance(question, GroundRequest) and question.wait_s > 0:
+            if question.wait_s > 0:
                 if not await wait_until_ended(job, question.wait_s, request.is_disconnected):
                     service.abandon(job)
                 if job.state == "done":
@@ -58,7 +59,7 @@ def job_routes(service: Service) -> APIRouter:
 
     @router.get(
         "/jobs/{job_id}/result",
-        response_model=EncodeResult | GroundResult,
+        response_model=JobResult,
         responses=refusals(404, 409, 413, 422, 503, 507),
     )
     def job_result(session_id: SessionId, job_id: JobId) -> Response:

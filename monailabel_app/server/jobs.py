@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from asap.report import Sentence
+from monailabel_app.server.kinds.kind import Answer, Lane, Steps
 from monailabel_app.server.service_errors import ServiceError, conflict
 from monailabel_app.server.studies import Study
 
@@ -22,13 +22,13 @@ Watcher = Callable[[], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What a job is asked. sentences: empty for "encode". in_report: whether their spans count a report's characters."""
+    """What a job is asked: of which kind, of which model and encoding, and the work that answers it on which lane."""
 
-    task: Literal["encode", "ground"]
+    task: str
     model: str
     fine: bool
-    sentences: tuple[Sentence, ...] = ()
-    in_report: bool = False
+    answer: Answer
+    lane: Lane = "text"
 
 
 class Job:
@@ -39,7 +39,8 @@ class Job:
         self.session_id = session_id
         self.study = study
         self.question = question
-        self.answers: list[dict[str, Any]] = []  # of the sentences so far; the text lane's own
+        self.encode_s = 0.0
+        self.steps: Steps | None = None  # of its answer, once that has begun; the lane's own
         self.cancel = threading.Event()
         self.asked = 0  # how often its client asked for it
         self._lock = threading.Lock()
@@ -156,7 +157,7 @@ class Job:
             if self._state in ENDED:
                 return
             self._state, self._position, self._result, self._error = state, 0, result, error
-            self.answers = []
+            self.steps = None  # the case's features go with it
             self._add(event, last=True)
 
     def _add(self, event: dict[str, Any], *, last: bool = False) -> None:

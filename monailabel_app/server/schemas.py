@@ -117,41 +117,18 @@ class StudyState(Exact):
     coverage: Coverage | None
 
 
-class EncodeRequest(Exact):
-    """Encode a case, so that sentences are answered at once. model: null for the default."""
+class Asked(Exact):
+    """What every kind of job is asked with. task: the kind; model: null for the default.
 
-    task: Literal["encode"]
+    fine: work on half cells. wait_s: answer in this request when done in time. supersede: earlier jobs of this kind about this
+    case that are not done yet are given up.
+    """
+
+    task: str
     model: str | None = Field(default=None, min_length=1, max_length=limits.MAX_MODEL_NAME_CHARS)
     fine: bool = False
-
-
-class GroundRequest(Exact):
-    """Where sentences are true. Exactly one of sentences and report. wait_s: answer in this request when done in time."""
-
-    model_config = exactly_one("sentences", "report")
-    task: Literal["ground"]
-    model: str | None = Field(default=None, min_length=1, max_length=limits.MAX_MODEL_NAME_CHARS)
-    fine: bool = False
-    sentences: (
-        Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=limits.MAX_SENTENCE_CHARS)]],
-            Field(min_length=1, max_length=limits.MAX_SENTENCES),
-        ]
-        | None
-    ) = None
-    report: str | None = Field(default=None, min_length=1, max_length=limits.MAX_REPORT_CHARS)
-    supersede: bool = True
+    supersede: bool = False
     wait_s: float = Field(default=0.0, ge=0.0, le=10.0, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def one_of_both(self) -> GroundRequest:
-        """One and only one."""
-        if (self.sentences is None) == (self.report is None):
-            raise ValueError("give either sentences or report")
-        return self
-
-
-JobRequest = Annotated[EncodeRequest | GroundRequest, Field(discriminator="task")]
 
 
 class Problem(Exact):
@@ -191,15 +168,13 @@ class ModelUsed(Exact):
     weights_sha256: str
 
 
-class EncodeResult(Exact):
-    """A case was encoded. identity: sha256 of its voxels in RAS order."""
+class Answered(Exact):
+    """What every kind of job answers. notice: must be shown beside the answer."""
 
-    task: Literal["encode"]
+    task: str
     study: Id
     model: ModelUsed
-    seconds: float
-    identity: Sha256
-    coverage: Coverage
+    notice: str
 
 
 class MapRecord(Exact):
@@ -212,44 +187,6 @@ class MapRecord(Exact):
     peak: float
     threshold: float
     data: str
-
-
-class SentenceRecord(Exact):
-    """The answer for one sentence. span: its characters in the report."""
-
-    index: int
-    text: str
-    section: str | None
-    assertion: Literal["present", "absent", "uncertain"]
-    laterality: Literal["left", "right", "bilateral"] | None
-    localisable: bool
-    reason: str | None
-    confidence: float | None
-    peak_ras_mm: Point | None
-    tokens: int | None
-    threshold: float | None
-    side_check: Literal["agrees", "disagrees", "not applicable"]
-    span: Annotated[list[int], Field(min_length=2, max_length=2)] | None
-    map: MapRecord | None
-    fine_map: MapRecord | None
-
-
-class GroundResult(Exact):
-    """The answers of a ground job, in the order asked."""
-
-    task: Literal["ground"]
-    study: Id
-    model: ModelUsed
-    notice: str
-    sentences: list[SentenceRecord]
-
-
-class JobDone(Exact):
-    """A ground job that was done within wait_s."""
-
-    job: Id
-    state: Literal["done"]
-    result: GroundResult
 
 
 class Health(Exact):

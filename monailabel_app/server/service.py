@@ -6,18 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from asap import __version__, limits
 from asap.inference.engine import Engine
 from asap.models.catalog import MODELS
-from asap.text.read import read_report, read_sentence
 from monailabel_app.lib.turns import Work
 from monailabel_app.server.jobs import Job, Question
+from monailabel_app.server.kinds.catalog import KINDS
 from monailabel_app.server.runtime_folder import claim
-from monailabel_app.server.schemas import GroundRequest, JobRequest, StudyRequest, UploadDeclaration
+from monailabel_app.server.schemas import Asked, StudyRequest, UploadDeclaration
 from monailabel_app.server.service_config import ServiceConfig, StudySource
 from monailabel_app.server.service_errors import ServiceError, conflict, not_found, queue_full, session_gone, too_large
 from monailabel_app.server.sessions import Session, Sessions, remove_folder
@@ -150,7 +149,7 @@ class Service:
 
     # Jobs
 
-    def submit(self, session: Session, study_id: str, request: JobRequest) -> Job:
+    def submit(self, session: Session, study_id: str, request: Asked) -> Job:
         """Queue a job. 404 unknown study or model, 409 parts missing, 422 unusable text, 429 no place in the queue."""
         study = self.study(session, study_id)
         model = request.model or self._default_model
@@ -158,15 +157,11 @@ class Service:
             raise not_found("model")
         if study.state != "ready":
             raise conflict("The case is not complete; send the missing parts first.")
-        question = Question(request.task, model, request.fine)
-        if isinstance(request, GroundRequest):
-            sentences = read_report(request.report).sentences if request.report is not None else ()
-            for index, text in enumerate(request.sentences or ()):
-                sentences += (replace(read_sentence(text), index=index),)
-            question = replace(question, sentences=sentences, in_report=request.report is not None)
+        kind = KINDS[request.task]
+        question = Question(request.task, model, request.fine, kind.prepare(request), kind.lane)
         job = Job(session.id, study, question)
-        if isinstance(request, GroundRequest) and request.supersede:
-            self._supersede(session, study)
+        if request.supersede:
+            self._supersede(session, job)
         with session.lock:
             if study.closed or session.closed:
                 raise not_found("study")
@@ -218,9 +213,10 @@ class Service:
         job.cancelled()
         self.worker.lanes.withdraw(job)
 
-    def _supersede(self, session: Session, study: Study) -> None:
+    def _supersede(self, session: Session, newer: Job) -> None:
         with session.lock:
-            older = [job for job in session.jobs.values() if job.study is study and job.question.task == "ground"]
+            alike = (newer.study, newer.question.task)
+            older = [job for job in session.jobs.values() if (job.study, job.question.task) == alike]
         for job in older:
             if not job.ended:
                 self.abandon(job)
@@ -245,7 +241,7 @@ class Service:
         return {
             "protocol": 1,
             "version": __version__,
-            "capabilities": ["encode", "ground"],
+            "capabilities": list(KINDS),
             "models": [_model_info(name, engine) for name, engine in self._engines.items()],
             "default_model": self._default_model,
             "device": "cpu",

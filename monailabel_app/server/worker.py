@@ -1,4 +1,4 @@
-"""What the lanes run: encoding a case, with a ladder for short memory, and answering sentences a few at a time."""
+"""What the lanes run: encoding a case, with a ladder for short memory, and answering a question step by step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from asap.inference.features import FeatureCache, StudyFeatures
 from asap.inference.memory import is_out_of_memory
 from asap.volume import Volume
 from monailabel_app.lib.turns import Work
-from monailabel_app.server.answers import answer_record
+from monailabel_app.server.answers import coverage_record
 from monailabel_app.server.errands import Errand, Turn
 from monailabel_app.server.jobs import Job
+from monailabel_app.server.kinds.kind import Case, Steps
 from monailabel_app.server.lanes import Lanes
 from monailabel_app.server.log import where
 from monailabel_app.server.service_config import ServiceConfig
@@ -27,7 +28,6 @@ from monailabel_app.server.shelf import FeatureShelf
 from monailabel_app.server.studies import Study
 
 NOTICE = "Research use. AI-generated. Not for diagnosis."
-SENTENCES_AT_ONCE = 16  # a report of this length is one pass of the text encoder; longer ones let others in between
 
 log = logging.getLogger("asap.server")
 
@@ -48,7 +48,7 @@ class Worker:
 
     def submit(self, job: Job, open_sessions: Collection[str]) -> None:
         """Queue a job. 429 queue_full."""
-        self.lanes.submit(job, encoded=self.is_encoded(job), open_sessions=open_sessions)
+        self.lanes.submit(job, encoded=self.is_for_text(job), open_sessions=open_sessions)
 
     def run_errand(self, work: Work, open_sessions: Collection[str]) -> None:
         """Do the work of a stock client in its turn and wait for it. 429 queue_full; raises what it failed with."""
@@ -56,16 +56,16 @@ class Worker:
         self.lanes.submit(errand, encoded=work.encoded(), open_sessions=open_sessions)
         errand.wait()
 
-    def is_encoded(self, job: Turn) -> bool:
-        """Whether the job's case is encoded as it needs it."""
-        if isinstance(job, Errand):
+    def is_for_text(self, job: Turn) -> bool:
+        """Whether the text lane can answer the job now: it is no heavy work, and its case is encoded as it needs it."""
+        if isinstance(job, Errand) or job.question.lane != "text":
             return False
         return self.shelf.find(job.study, job.question.model, fine=job.question.fine) is not None
 
     def _run_image(self, job: Turn) -> bool:
         if isinstance(job, Errand):
             return self._run(job, lambda: self._encode_errand(job))
-        return self._run(job, lambda: self._encode_case(job))
+        return self._run(job, lambda: self._work_on_image(job))
 
     def _run_text(self, job: Turn) -> bool:
         if isinstance(job, Errand):
@@ -90,14 +90,17 @@ class Worker:
         self.lanes.to_text(errand)
         return True
 
-    def _encode_case(self, job: Job) -> bool:
+    def _work_on_image(self, job: Job) -> bool:
         started = time.perf_counter()
         features = self._features(job)
-        self.lanes.promote(self.is_encoded)
-        if job.question.task == "ground":
+        job.encode_s = time.perf_counter() - started
+        self.lanes.promote(self.is_for_text)
+        if job.question.lane == "text":
             self.lanes.to_text(job)
-        else:
-            self._finish_encode(job, features, time.perf_counter() - started)
+            return True
+        steps = self._begin(job, features)
+        while not self._step(job, steps):
+            self.lanes.give_way(job)
         return True
 
     def _features(self, job: Job) -> StudyFeatures:
@@ -121,8 +124,7 @@ class Worker:
             self._make_room(job)
             features = self._encode(job, volume, frugal=True)
         engine = self.engines[question.model]
-        corners = engine.coverage_corners_ras_mm(features)
-        study.coverage = {"model": question.model, "corner_ras_mm": corners.round(2).tolist()}
+        study.coverage = coverage_record(engine, features)
         if not self.shelf.add(study, question.model, features) and study.owner is not None:
             engine.forget(study.owner, features.identity)  # released meanwhile
         return features
@@ -148,30 +150,39 @@ class Worker:
             torch.cuda.empty_cache()
 
     def _answer_some(self, job: Job) -> bool:
-        """Answer the next few sentences; True when all are."""
-        question = job.question
-        features = self.shelf.find(job.study, question.model, fine=question.fine)
-        if features is None:  # put away since it was queued
-            self.lanes.to_image(job)
-            return True
-        if question.task == "encode":
-            self._finish_encode(job, features, 0.0)
-            return True
-        first = len(job.answers)
-        sentences = question.sentences[first : first + SENTENCES_AT_ONCE]
-        groundings = self.engines[question.model].ground(features, sentences)
-        job.answers += [answer_record(g, fine=question.fine, in_report=question.in_report) for g in groundings]
-        job.progress("answering", len(job.answers) / len(question.sentences))
-        if len(job.answers) < len(question.sentences):
-            return job.cancel.is_set()
-        head = {"task": "ground", "study": job.study.id, "model": self._model(question.model), "notice": NOTICE}
-        job.done(to_json(head | {"sentences": job.answers}))
-        return True
+        """The next step of an answer; True when this lane has no more to do for it."""
+        steps = job.steps
+        if steps is None:
+            features = self.shelf.find(job.study, job.question.model, fine=job.question.fine)
+            if features is None:  # put away since it was queued
+                self.lanes.to_image(job)
+                return True
+            steps = job.steps = self._begin(job, features)
+        over = self._step(job, steps) or job.cancel.is_set()
+        if over:
+            job.steps = None  # also when it was cancelled before its steps were kept
+        return over
 
-    def _finish_encode(self, job: Job, features: StudyFeatures, seconds: float) -> None:
-        head = {"task": "encode", "study": job.study.id, "model": self._model(job.question.model)}
-        rest = {"seconds": round(seconds, 3), "identity": features.identity, "coverage": job.study.coverage}
-        job.done(to_json(head | rest))
+    def _begin(self, job: Job, features: StudyFeatures) -> Steps:
+        waits = self.lanes.give_way if job.question.lane == "image" else self.lanes.check
+        case = Case(
+            engine=self.engines[job.question.model],
+            features=features,
+            encode_s=job.encode_s,
+            volume=lambda: job.study.volume(lambda: self.lanes.check(job)),
+            progress=job.progress,
+            pause=lambda: waits(job),
+        )
+        return job.question.answer(case)
 
-    def _model(self, name: str) -> dict[str, str]:
-        return {"name": name, "weights_sha256": self.engines[name].grounder.weights_sha256}
+    def _step(self, job: Job, steps: Steps) -> bool:
+        """One step of a job's answer; True when it is complete."""
+        try:
+            next(steps)
+        except StopIteration as end:
+            name = job.question.model
+            model = {"name": name, "weights_sha256": self.engines[name].grounder.weights_sha256}
+            head = {"task": job.question.task, "study": job.study.id, "model": model, "notice": NOTICE}
+            job.done(to_json(head | end.value))
+            return True
+        return False

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from monailabel_app.server.fair_queue import FairQueue
 from monailabel_app.server.jobs import MAX_EVENTS, Job, Question
+from monailabel_app.server.kinds.catalog import KINDS
 from monailabel_app.server.service_errors import ServiceError, out_of_memory
 from monailabel_app.server.studies import Study
 from tests.server.front import running
 
 
 def job(session: str = "a") -> Job:
-    return Job(session, Study("case", None, "owner"), Question("encode", "asap-test", False))
+    return Job(session, Study("case", None, "owner"), Question("encode", "asap-test", False, KINDS["encode"].prepare(None)))
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from monailabel_app.server.schemas import ErrorBody, GroundRequest, GroundResult, Info, JobState, StudyRequest, StudyState
+from monailabel_app.server.kinds.ground import GroundRequest, GroundResult
+from monailabel_app.server.schemas import ErrorBody, Info, JobState, StudyRequest, StudyState
 from monailabel_app.server.service import Service
 from tests.server.front import Caller, Front, application, chest, declaration, encoded, running, wait_for
 from tests.server.threaded_server import connected, question, read_until, request, served

@@ -1,0 +1,1 @@
+"""What a job can be asked: one file a kind, and the dict that lists them."""

@@ -1,0 +1,52 @@
+"""What makes up a kind of job: the JSON it is asked with, the JSON it answers with, and the work between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from asap.inference.course import Progress
+from asap.inference.engine import Engine
+from asap.inference.features import StudyFeatures
+from asap.pause import Pause
+from asap.volume import Volume
+from monailabel_app.server.schemas import Asked
+
+Lane = Literal["image", "text"]
+Steps = Generator[None, None, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an answer is made from, and how its work tells its progress and gives way.
+
+    features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already. volume: reads the
+    voxels, which takes seconds. progress: a stage and its share, 0 to 1. pause: to be called every quarter of a second of work
+    or oftener; lets waiting sentences go first, and raises Cancelled.
+    """
+
+    engine: Engine
+    features: StudyFeatures
+    encode_s: float
+    volume: Callable[[], Volume]
+    progress: Progress
+    pause: Pause
+
+
+# Yields where another job may have its turn; returns the fields of the result but task, study, model and notice.
+Answer = Callable[[Case], Steps]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job.
+
+    request, result: its JSON. prepare: reads a request while its client waits; raises InputError or ServiceError when nothing
+    can be made of it. lane: "text" for answers of less than a second; "image" for heavier work, which lets those go first.
+    """
+
+    request: type[Asked]
+    result: type[Any]
+    prepare: Callable[[Any], Answer]
+    lane: Lane = "text"
