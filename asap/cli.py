@@ -47,6 +47,52 @@ class Ground:
 
 
 @dataclass(frozen=True)
+class Classify:
+    """Say how probable each of the 18 CT-RATE findings is in a chest CT."""
+
+    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
+    """NIfTI, NRRD or a folder with one DICOM series."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder for labels.json."""
+    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
+    """Name of a model, or a folder with weights."""
+    json: bool = False
+    """Print the answer as JSON on standard output."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Answer a question about a chest CT, and show what the answer rests on."""
+
+    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
+    """NIfTI, NRRD or a folder with one DICOM series."""
+    question: Positional[Annotated[str, arg(metavar="QUESTION")]]
+    """For example "Is there a nodule in the right upper lobe?", "Where is the effusion?", "How large is the mass?"."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder for answer.json, heatmaps, regions and pictures."""
+    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
+    """Name of a model, or a folder with weights."""
+    json: bool = False
+    """Print the answer as JSON on standard output."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Draft a report of a chest CT; every sentence is tied to a place and a confidence."""
+
+    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
+    """NIfTI, NRRD or a folder with one DICOM series."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder for report.json, report.md, report.png, heatmaps, regions and pictures."""
+    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
+    """Name of a model, or a folder with weights."""
+    threshold: Annotated[float, arg(metavar="P")] = 0.5
+    """Sentences less probable than this are held back."""
+    json: bool = False
+    """Print the draft as JSON on standard output."""
+
+
+@dataclass(frozen=True)
 class Demo:
     """Open a sample chest CT and its report in the browser work bench."""
 
@@ -122,6 +168,9 @@ Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Ground, subcommand("ground")]
     | Annotated[SegmentCommand, subcommand("segment")]
+    | Annotated[Report, subcommand("report")]
+    | Annotated[Ask, subcommand("ask")]
+    | Annotated[Classify, subcommand("classify")]
     | Annotated[Serve, subcommand("serve")]
     | Annotated[View, subcommand("view")]
     | Annotated[Weights, subcommand("weights")]
@@ -158,15 +207,15 @@ def run(command: Command) -> int:  # noqa: PLR0911 - one line a command
         return _ground(command)
     if isinstance(command, SegmentCommand):
         return _segment(command)
+    if isinstance(command, Report | Ask | Classify):
+        return _answer(command)
     if isinstance(command, Demo):
         return _demo(command)
     if isinstance(command, Serve):
         return serve(command)
-    if isinstance(command, Doctor):
-        return _doctor(command)
     if isinstance(command, View):
         return view(command)
-    return _weights(command.action)
+    return _doctor(command) if isinstance(command, Doctor) else _weights(command.action)
 
 
 def _ground(command: Ground) -> int:
@@ -180,6 +229,34 @@ def _ground(command: Ground) -> int:
     with _progress(quiet=command.json) as progress:
         document = ground_to_folder(engine, volume, sentences, command.out, fine=command.fine, progress=progress)
     _show_groundings(document, command.out, as_json=command.json)
+    return 0
+
+
+def _answer(command: Report | Ask | Classify) -> int:
+    from asap.commands.ask import ask_to_folder
+    from asap.commands.classify import classify_to_folder
+    from asap.commands.printing import show_answer, show_draft, show_labels
+    from asap.commands.report import report_to_folder
+    from asap.inference.load import load_engine
+    from asap.io.read import read_volume
+
+    if isinstance(command, Report) and not 0.0 <= command.threshold <= 1.0:
+        raise InputError("The threshold is a probability between 0 and 1.")
+    engine = load_engine(command.model)
+    volume = read_volume(command.volume)
+    with _progress(quiet=command.json) as progress:
+        if isinstance(command, Report):
+            document = report_to_folder(engine, volume, command.out, threshold=command.threshold, progress=progress)
+            lines = show_draft(document)
+        elif isinstance(command, Ask):
+            document = ask_to_folder(engine, volume, command.question, command.out, progress=progress)
+            lines = show_answer(document)
+        else:
+            document = classify_to_folder(engine, volume, command.out, progress=progress)
+            lines = show_labels(document)
+    print(json.dumps(document, indent=2, ensure_ascii=False) if command.json else lines)
+    if not command.json:
+        print(f"Written to {command.out}. {document['notice']}")
     return 0
 
 

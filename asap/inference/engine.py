@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,22 +16,29 @@ from torch import Tensor
 
 from asap import __version__
 from asap.chest import chest_check
+from asap.drafts import Draft, FindingLabel
 from asap.errors import NotChestError, OutputError
 from asap.grounding import Grounding, SideCheck, peak_ras_mm
+from asap.inference.answering import Answerer, Measure
 from asap.inference.calibration import Calibration, concept_of
 from asap.inference.course import Course, Progress, Stage, no_progress
+from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, draft_of, sizes_by
 from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
+from asap.inference.finding_maps import FindingMaps, FindingRows
 from asap.inference.grounder import Grounder
 from asap.inference.lesions import segment_lesion
 from asap.inference.organs import OrganSegmenter
+from asap.inference.presence import PresenceReader, ctrate_probabilities, curves_of_grounding
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
 from asap.prompt import Prompt
+from asap.questions import Answer
 from asap.report import Sentence
 from asap.segment_types import SegmentType, organ_keys
 from asap.segmentation import Segment, Segmentation
+from asap.text.questions import read_question
 from asap.volume import HASHED_ROWS, Affine, Volume, apply_affine, corner_indices
 
 # A region is cut at half of the map's highest value: the full width at half maximum, whatever the model's scale.
@@ -57,6 +65,8 @@ class Engine:
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
+        self._finding_rows: FindingRows | None = None
+        self._curves = curves_of_grounding(self._calibration)
 
     def encode(
         self,
@@ -140,6 +150,47 @@ class Engine:
         default what the grounding's sentence, else the previous segment, says.
         """
         return segment_lesion(volume, features, prompt, name=name, kind=kind)
+
+    def classify(self, features: StudyFeatures) -> tuple[FindingLabel, ...]:
+        """Probabilities of the 18 CT-RATE findings, in their published order; None where the model is not calibrated."""
+        return ctrate_probabilities(self.presence(features).scan())
+
+    def ask(self, features: StudyFeatures, question: str, volume: Volume | None = None) -> Answer:
+        """The answer to a question, with its evidence grounded. volume: the case's image, for questions about a size.
+
+        Raises InputError for an empty question, LimitError for one that is too long.
+        """
+        asked = read_question(question)
+        ground, measure = partial(self.ground, features), self._measure(features, volume)
+        return Answerer(self.presence(features), ground, features.weights_sha256, measure).answer(asked)
+
+    def draft(self, features: StudyFeatures, volume: Volume | None = None, *, threshold: float = DEFAULT_THRESHOLD) -> Draft:
+        """A drafted report whose every sentence is grounded. volume: the case's image, for sizes.
+
+        threshold: probability under which a sentence is held back.
+        """
+        estimates = self.presence(features).scan()
+        ground = partial(self.ground, features)
+        return draft_of(
+            claims_of(estimates, sizes_by(ground, self._measure(features, volume))),
+            ctrate_probabilities(estimates),
+            ground,
+            threshold=threshold,
+            author="findings",
+            weights_sha256=features.weights_sha256,
+        )
+
+    def _measure(self, features: StudyFeatures, volume: Volume | None) -> Measure | None:
+        """Segments the lesion a grounding shows; None without the image."""
+        if volume is None:
+            return None
+        return lambda grounding: self.segment_prompted(volume, features, Prompt(grounding=grounding))
+
+    def presence(self, features: StudyFeatures) -> PresenceReader:
+        """What tells which findings are there."""
+        if self._finding_rows is None:
+            self._finding_rows = FindingRows.of(self.grounder)
+        return PresenceReader(FindingMaps(self.grounder, self._finding_rows, features), self._curves)
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.client import wire
-from asap.commands.ground import grounding_record
+from asap.commands.folder import grounding_record
 from asap.grounding import Grounding
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures

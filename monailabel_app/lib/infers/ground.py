@@ -10,7 +10,7 @@ from typing import Any
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from asap import limits
-from asap.commands.ground import grounding_record
+from asap.commands.folder import grounding_record
 from asap.errors import InputError, LimitError
 from asap.grounding import Grounding
 from asap.inference.engine import Engine

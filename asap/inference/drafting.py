@@ -1,0 +1,127 @@
+"""Drafting a report: sentences made of estimates, each sent back through the reader, the grounding and the side check.
+
+A drafted sentence is kept when the image supports it, held back below the threshold, and marked as contradicted where the
+place found lies on the other side than the sentence says, or where the classifier says the opposite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from asap.drafts import Draft, DraftSection, DraftSentence, DraftState, FindingEstimate, FindingLabel
+from asap.grounding import Grounding
+from asap.inference.answering import MEASURABLE, Ground, Measure
+from asap.text.read import read_sentence
+from asap.text.statements import WORDINGS, denial, statement
+from asap.text.vocabulary import FINDINGS
+
+SizeOf = Callable[[FindingEstimate], float | None]
+DEFAULT_THRESHOLD = 0.5
+WORTH_A_LOOK = 0.15  # less probable findings are not drafted at all, not even held back
+DENIED_FROM = 0.9  # how sure a "no" must be
+ORGANS = tuple(dict.fromkeys(wording.section for wording in WORDINGS.values()))
+# What a report says is not there, where nothing of it is seen.
+DENIED = ("consolidation", "mass", "pleural_effusion", "pneumothorax", "pericardial_effusion", "lymphadenopathy")
+IMPRESSION_FINDINGS = 5
+OTHER_SIDE = "the place found lies on the other side"
+AGAINST_LABEL = "the classifier says the opposite"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence to be drafted. probability: P(what it says is true), before grounding has its say."""
+
+    text: str
+    organ: str
+    concept: str
+    probability: float | None
+    denied: bool
+
+
+def claims_of(estimates: Sequence[FindingEstimate], size_of: SizeOf) -> list[Claim]:
+    """What the estimates amount to: findings organ by organ, the same finding on both sides in one sentence, then denials."""
+    claims = [claim for organ in ORGANS for claim in _present(organ, estimates, size_of)]
+    for concept in DENIED:
+        known = [e.probability for e in estimates if e.concept == concept and e.probability is not None]
+        if known and max(known) <= 1.0 - DENIED_FROM:
+            claims.append(Claim(denial(concept), WORDINGS[concept].section, concept, 1.0 - max(known), denied=True))
+    return sorted(claims, key=lambda claim: ORGANS.index(claim.organ))
+
+
+def _present(organ: str, estimates: Sequence[FindingEstimate], size_of: SizeOf) -> list[Claim]:
+    found: dict[str, list[FindingEstimate]] = {}
+    for estimate in estimates:
+        if WORDINGS[estimate.concept].section == organ and (estimate.probability or 0.0) >= WORTH_A_LOOK:
+            found.setdefault(estimate.concept, []).append(estimate)
+    claims = []
+    for concept, here in found.items():
+        claims += [Claim(_text(e, size_of), organ, concept, e.probability, denied=False) for e in here]
+    return claims
+
+
+def _text(estimate: FindingEstimate, size_of: SizeOf) -> str:
+    supported = (estimate.probability or 0.0) >= DEFAULT_THRESHOLD
+    size_mm = size_of(estimate) if supported and estimate.concept in MEASURABLE else None
+    return statement(estimate.concept, estimate.side, estimate.anatomy, size_mm)
+
+
+def sizes_by(ground: Ground, measure: Measure | None) -> SizeOf:
+    """Sizes of estimates in mm, from segments of their grounded statements; None for all where there is no image to measure."""
+
+    def size_of(estimate: FindingEstimate) -> float | None:
+        if measure is None:
+            return None
+        segment = measure(ground([read_sentence(statement(estimate.concept, estimate.side, estimate.anatomy))])[0])
+        return None if segment is None else segment.measurements.longest_diameter_mm
+
+    return size_of
+
+
+def draft_of(
+    claims: Sequence[Claim],
+    labels: tuple[FindingLabel, ...],
+    ground: Ground,
+    *,
+    threshold: float,
+    author: str,
+    weights_sha256: str,
+) -> Draft:
+    """Ground every claim and decide what is kept; the impression repeats the surest findings that were."""
+    sentences = [replace(read_sentence(claim.text), index=n, section="findings") for n, claim in enumerate(claims)]
+    drafted = [
+        _drafted(claim, grounding, labels, "findings", threshold)
+        for claim, grounding in zip(claims, ground(sentences), strict=True)
+    ]
+    return Draft((*drafted, *_impression(drafted)), labels, threshold, author, weights_sha256)
+
+
+def _drafted(
+    claim: Claim, grounding: Grounding, labels: tuple[FindingLabel, ...], section: DraftSection, threshold: float
+) -> DraftSentence:
+    flags = _contradictions(claim, grounding, labels)
+    supported = claim.probability is not None and claim.probability >= threshold
+    state: DraftState = "contradicted" if flags else "supported" if supported else "held back"
+    return DraftSentence(grounding, section, claim.organ, claim.probability, state, flags)
+
+
+def _contradictions(claim: Claim, grounding: Grounding, labels: tuple[FindingLabel, ...]) -> tuple[str, ...]:
+    flags = [OTHER_SIDE] if grounding.side_check == "disagrees" else []
+    name = FINDINGS[claim.concept].ctrate
+    label = next((label for label in labels if label.name == name), None)
+    if label is not None and label.probability is not None and claim.probability is not None and claim.probability >= 0.5:
+        says_present = label.probability >= 0.5
+        if says_present == claim.denied:
+            flags.append(AGAINST_LABEL)
+    return tuple(flags)
+
+
+def _impression(drafted: Sequence[DraftSentence]) -> list[DraftSentence]:
+    kept = [s for s in drafted if s.state == "supported" and s.grounding.reason is None]
+    surest = sorted(kept, key=lambda s: -(s.probability or 0.0))[:IMPRESSION_FINDINGS]
+    start = len(drafted)
+    out = []
+    for number, sentence in enumerate(surest):
+        told = replace(sentence.grounding.sentence, index=start + number, section="impression")
+        out.append(replace(sentence, grounding=replace(sentence.grounding, sentence=told), section="impression"))
+    return out

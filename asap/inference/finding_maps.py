@@ -1,0 +1,116 @@
+"""Where each finding might be, without being told a place: one map of evidence per finding, and its best place in a region.
+
+A finding's statement without a side is matched with every cell, in several wordings whose log-odds are averaged. What is read
+off a region (a side, a lobe) is the mean of its best few cells, as for the confidence of a grounded sentence.
+Axes: N cells, K findings, S sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from asap.drafts import Point
+from asap.grounding import peak_ras_mm
+from asap.inference.calibration import best_log_odds
+from asap.inference.features import StudyFeatures
+from asap.inference.grounder import Grounder
+from asap.report import Side
+from asap.text.read import read_sentence
+from asap.text.statements import LOBES, WORDINGS, wordings_of
+from asap.volume import apply_affine
+
+Mask = NDArray[np.bool_]
+LOBE_NAMES: tuple[tuple[Side, str], ...] = tuple((side, lobe) for side, lobes in LOBES.items() for lobe in lobes)
+
+
+@dataclass(frozen=True, eq=False)
+class FindingRows:
+    """Rows of a model for every wording of every finding, and for the lobes; made once per model."""
+
+    findings: dict[str, Tensor]
+    lobes_ST: Tensor
+
+    @classmethod
+    def of(cls, grounder: Grounder) -> FindingRows:
+        """Encode the wordings."""
+        findings = {
+            concept: grounder.encode_sentences([read_sentence(text) for text in wordings_of(concept)]) for concept in WORDINGS
+        }
+        lobes = [read_sentence(f"{side.capitalize()} {lobe.replace('_', ' ')}.") for side, lobe in LOBE_NAMES]
+        return cls(findings, grounder.encode_sentences(lobes))
+
+
+class FindingMaps:
+    """The evidence for every finding in one encoded case."""
+
+    def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures) -> None:
+        self._grounder, self._rows, self._features = grounder, rows, features
+        window = features.windows[0]
+        self._cells_NC, self._grid = window.cells_NC, window.grid
+        self._maps: dict[str, Tensor] = {}
+
+    def evidence(self, concept: str, region: Mask) -> float | None:
+        """What a presence curve is read at; None where the region holds no cell the model saw."""
+        match_N = self._map(concept)[torch.from_numpy((region & self._grid.inside).ravel())]
+        return None if match_N.numel() == 0 else float(best_log_odds(match_N[None]))
+
+    def peak(self, concept: str, region: Mask) -> Point:
+        """The best place of a finding in a region, RAS+ mm."""
+        seen = region & self._grid.inside
+        heat = torch.exp(self._map(concept)).numpy().reshape(self._features.tokens)
+        return peak_ras_mm(np.where(seen, heat, 0.0).astype(np.float32), self._grid.token_affine, seen)
+
+    def region(self, side: Side | None = None, lobe: str | None = None) -> Mask:
+        """Cells of one half of the chest, of a lobe, or all; "bilateral" is all."""
+        mask = np.ones(self._features.tokens, dtype=np.bool_)
+        if side in ("left", "right"):
+            mask &= self._right if side == "right" else ~self._right
+        if lobe is not None:
+            mask &= np.isin(self._lobe, [n for n, (_, name) in enumerate(LOBE_NAMES) if name == lobe])
+        return mask
+
+    def side_at(self, ras_mm: Point) -> Side:
+        """The half of the chest a point lies in."""
+        token = np.clip(self._grid.token_of(np.asarray(ras_mm)), 0, np.asarray(self._features.tokens) - 1)
+        return "right" if self._right[tuple(token)] else "left"
+
+    def lobe_at(self, ras_mm: Point, side: Side) -> str:
+        """The lobe of one lung that a point belongs to, or is nearest to by what the model sees."""
+        token = np.clip(self._grid.token_of(np.asarray(ras_mm)), 0, np.asarray(self._features.tokens) - 1)
+        scores = self._lobe_scores[(slice(None), *token)]
+        own = [n for n, (lobe_side, _) in enumerate(LOBE_NAMES) if lobe_side == side]
+        return LOBE_NAMES[max(own, key=lambda n: float(scores[n]))][1]
+
+    def _map(self, concept: str) -> Tensor:
+        if concept not in self._maps:
+            match_SN = self._grounder.match(self._rows.findings[concept], self._cells_NC)
+            self._maps[concept] = match_SN.mean(dim=0)
+        return self._maps[concept]
+
+    @cached_property
+    def _right(self) -> Mask:
+        """Cells on the patient's right of the mid-sagittal plane."""
+        lungs = self._features.lungs
+        centres = apply_affine(self._grid.token_affine, np.moveaxis(np.indices(self._features.tokens), 0, -1).astype(np.float64))
+        if lungs.midline is None:
+            middle = lungs.thorax_centre_ras_mm[0]
+            return np.asarray(centres[..., 0] > middle, dtype=np.bool_)
+        index_i = apply_affine(np.linalg.inv(lungs.affine), centres)[..., 0]
+        return np.asarray(index_i > lungs.midline, dtype=np.bool_)
+
+    @cached_property
+    def _lobe_scores(self) -> NDArray[np.float32]:
+        match_SN = self._grounder.match(self._rows.lobes_ST, self._cells_NC)
+        return match_SN.numpy().reshape(len(LOBE_NAMES), *self._features.tokens).astype(np.float32)
+
+    @cached_property
+    def _lobe(self) -> NDArray[np.intp]:
+        """Number of the lobe each cell fits best, of the lobes on its side."""
+        own_side = np.stack([self._right == (side == "right") for side, _ in LOBE_NAMES])
+        return np.asarray(np.where(own_side, self._lobe_scores, -np.inf).argmax(axis=0), dtype=np.intp)
