@@ -24,6 +24,10 @@ class SyntheticReports:
     cases: int = 12
     nan_at: frozenset[int] = frozenset()
 
+    def for_text_encoder(self, sha256: str) -> SyntheticReports:
+        """Itself: no states are kept."""
+        return self
+
     def __getitem__(self, number: int) -> Sample:
         recipe = self.recipe
         _, index = case_of(number, recipe.optimisation.seed, self.cases)

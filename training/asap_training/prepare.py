@@ -37,7 +37,7 @@ from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.image import ImageSettings
 from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, read_classes
 from asap_training.data.prepare_case import Preparer
-from asap_training.data.report_tokens import tokenizer_digest
+from asap_training.data.report_tokens import text_encoder_digest, tokenizer_digest
 from asap_training.data.splits import check_splits
 from asap_training.loop.stopping import Stop, stop_on_signals
 
@@ -160,12 +160,12 @@ def preparer_of(options: PrepareOptions) -> Preparer:
         loaded = load_model(options.weights, torch.float32)
         if not isinstance(loaded, LoadedAsap):
             raise InputError("These weights have no text encoder of their own; name weights of the published architecture.")
-        tokenizer, encoder, weights = loaded.tokenizer, loaded.model.text_encoder, loaded.weights_sha256
+        tokenizer, encoder = loaded.tokenizer, loaded.model.text_encoder
     elif options.tokenizer is not None:
-        tokenizer, encoder, weights = WordPiece.from_file(options.tokenizer), None, None
+        tokenizer, encoder = WordPiece.from_file(options.tokenizer), None
     else:
         raise InputError("Name the tokenizer of the text encoder with --tokenizer, or imported weights with --weights.")
-    return Preparer(options.out, options.image, options.organs, tokenizer, encoder, weights, options.verify)
+    return Preparer(options.out, options.image, options.organs, tokenizer, encoder, options.verify)
 
 
 def settings_of(options: PrepareOptions, preparer: Preparer) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def settings_of(options: PrepareOptions, preparer: Preparer) -> dict[str, Any]:
         "image": asdict(options.image),
         "organs": organs,
         "tokenizer_sha256": tokenizer_digest(preparer.tokenizer),
-        "text_features": preparer.weights_sha256,
+        "text_encoder_sha256": None if preparer.text_encoder is None else text_encoder_digest(preparer.text_encoder),
     }
 
 

@@ -30,6 +30,7 @@ from asap_training.data.batch import Batch, Source, collate
 from asap_training.data.cache import SETTINGS
 from asap_training.data.cached_reports import CachedReports
 from asap_training.data.generated_reports import GeneratedReports
+from asap_training.data.report_tokens import text_encoder_digest
 from asap_training.data.sampler import numbers
 from asap_training.initial_weights import Start, start_from
 from asap_training.loop.distributed import Ranks, any_rank, joined, wait_for_all
@@ -71,6 +72,7 @@ def run(recipe: Recipe, source: Source, options: RunOptions) -> bool:
         torch.manual_seed(recipe.optimisation.seed)
         model = PretrainingModel(recipe)
         start_from(model, options.start)
+        source = source.for_text_encoder(text_encoder_digest(model.asap.text_encoder))
         model = model.to(ranks.device).train()
         optimizer = adamw(model, recipe.optimisation)
         resumed = load_run(options.out, model, optimizer)

@@ -89,7 +89,9 @@ class PretrainingModel(nn.Module):
         masked_BM = masked_BM[:, : max(1, round(masked_BM.shape[1] * recipe.decoded_share))]
         latent_BKD = asap.image_encoder(batch.volume_B1HWD, visible_BK)
         decoded = self.image_decoder(latent_BKD, visible_BK, masked_BM)
-        text_BLD = self._text(batch.findings_ids_BL, batch.findings_mask_BL)
+        text_BLD = batch.findings_states_BLD
+        if text_BLD is None:
+            text_BLD = self._text(batch.findings_ids_BL, batch.findings_mask_BL)
         image_BKD = wide(asap.image_head(latent_BKD[:, 1:]))
         words_BLD = wide(asap.text_head(text_BLD[:, 1:]))
         with torch.autocast(batch.volume_B1HWD.device.type, enabled=False):  # cosines and ranks are float32

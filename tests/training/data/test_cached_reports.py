@@ -11,15 +11,20 @@ import torch
 
 from asap.errors import InputError
 from asap.models.catalog import TEST_WORDS
+from asap.models.load import LoadedAsap, load_model
 from asap.models.wordpiece import WordPiece
+from asap_training.bert_dropout import Dropout
 from asap_training.data import cache
 from asap_training.data.batch import collate
 from asap_training.data.cached_reports import AxisCrop, CachedReports, inner, random_crop, reflected
 from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.organ_masks import CLASSICAL, OrganSettings
 from asap_training.data.organ_shares import organ_shares
+from asap_training.data.report_tokens import text_encoder_digest
 from asap_training.prepare import prepare
+from asap_training.pretraining_model import PretrainingModel
 from asap_training.recipes import asap_base_paper, asap_test
+from asap_training.total_loss import total_loss
 from tests.training.data.raw_cases import options, quiet, write_table
 
 TOKENIZER = WordPiece.from_vocabulary(TEST_WORDS, asap_test().model.text.max_positions)
@@ -77,13 +82,39 @@ def test_a_sample_is_the_stored_crop(folder: Path) -> None:
         organs_NC = sample.organs_NC
         assert organs_NC is not None
         assert sample.volume_1HWD.shape == (1, *recipe.model.encoder.volume_shape)
-        assert float(sample.volume_1HWD.min()) >= -1 and float(sample.volume_1HWD.max()) <= 1
+        assert sample.volume_1HWD.dtype == torch.int16
+        volume = collate([sample]).to(torch.device("cpu")).volume_B1HWD
+        assert torch.equal(volume[0], sample.volume_1HWD / 1000) and float(volume.abs().max()) <= 1
         assert torch.allclose(organs_NC.sum(1), torch.ones(len(organs_NC)))
         # Where a token is outside the body altogether it is air; where it is all body wall it is not.
         h, w, d = recipe.model.encoder.grid
         a, b, c = recipe.model.encoder.patch
-        mean_N = sample.volume_1HWD[0].reshape(h, a, w, b, d, c).mean((1, 3, 5)).reshape(-1)
+        mean_N = volume[0, 0].reshape(h, a, w, b, d, c).mean((1, 3, 5)).reshape(-1)
         assert float(mean_N[organs_NC[:, 0] == 1].max()) < float(mean_N[organs_NC[:, 4] > 0.98].min())
+
+
+def test_kept_text_states_are_those_of_the_encoder(folder: Path) -> None:
+    """A batch with kept states has the losses of one whose findings are encoded; another encoder's states are not taken."""
+    loaded = load_model("asap-test", torch.float32)
+    assert isinstance(loaded, LoadedAsap)
+    recipe = replace(asap_test(), model=replace(asap_test().model, text=loaded.model.config.text))
+    torch.manual_seed(0)
+    model = PretrainingModel(recipe).eval()
+    model.asap.text_encoder.load_state_dict(loaded.model.text_encoder.state_dict())
+    source = CachedReports(folder, recipe, TOKENIZER)
+    digest = text_encoder_digest(model.asap.text_encoder)
+    kept = collate([source.for_text_encoder(digest)[n] for n in range(2)]).to(torch.device("cpu"))
+    encoded = collate([source[n] for n in range(2)]).to(torch.device("cpu"))
+    assert kept.findings_states_BLD is not None and encoded.findings_states_BLD is None
+    assert kept.findings_states_BLD.shape[:2] == kept.findings_ids_BL.shape
+    with torch.inference_mode():
+        losses = [total_loss(model(batch), batch, recipe)[1] for batch in (kept, encoded)]
+    assert losses[0].keys() == losses[1].keys()
+    for name, value in losses[0].items():
+        assert float(value) == pytest.approx(float(losses[1][name]), rel=1e-3), name
+    assert source.for_text_encoder("another")[0].findings_states_LD is None
+    dropping = CachedReports(folder, replace(recipe, text_dropout=Dropout(hidden=0.25)), TOKENIZER)
+    assert dropping.for_text_encoder(digest)[0].findings_states_LD is None
 
 
 def test_samples_depend_on_the_number_alone(folder: Path) -> None:

@@ -14,15 +14,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+HU_LIMIT = 1000  # the published window is -1000 to 1000 HU (asap-method 1.2)
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One volume and its report, augmented and drawn. Random draws belong to the sample, so no saved state is needed for them.
 
-    volume_1HWD: in [-1, 1]. organs_NC: share of each token per organ class, or None without masks.
-    findings_ids_L with findings_sentences_L (0 = none, 1..S): the unmasked findings. report_ids_L, report_masked_L: the report,
+    volume_1HWD: float32 in [-1, 1], or int16 HU in the window, which `Batch.to` scales. organs_NC: share of each token per organ
+    class, or None without masks. findings_ids_L with findings_sentences_L (0 = none, 1..S): the unmasked findings. report_ids_L, report_masked_L: the report,
     and the same with [MASK]; report_scored_L: True where its loss is taken. Id 0 is padding; text need not be padded.
     noise_N: the draw that decides which tokens are visible. regions_SN: share of each token that a sentence's region fills,
-    zero rows where a sentence has none. sentence_keys_S: not 0, equal for sentences that say the same.
+    zero rows where a sentence has none. sentence_keys_S: not 0, equal for sentences that say the same. findings_states_LD: what
+    the frozen text encoder makes of the findings, where that was kept.
     """
 
     volume_1HWD: Tensor
@@ -35,6 +39,7 @@ class Sample:
     noise_N: Tensor
     regions_SN: Tensor
     sentence_keys_S: Tensor
+    findings_states_LD: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Counts:
 class Batch:
     """Samples side by side, text padded with 0 to the longest.
 
-    sentence_keys_BS: 0 where a sentence is absent. counts: of the whole step; None takes this batch's own.
+    sentence_keys_BS: 0 where a sentence is absent. findings_states_BLD: None lets the model encode the findings. counts: of the
+    whole step; None takes this batch's own.
     """
 
     volume_B1HWD: Tensor
@@ -67,6 +73,7 @@ class Batch:
     noise_BN: Tensor
     regions_BSN: Tensor
     sentence_keys_BS: Tensor
+    findings_states_BLD: Tensor | None = None
     counts: Counts | None = None
 
     @property
@@ -95,9 +102,11 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """The same batch on a device. Stored HU are scaled there: they are half as many bytes to bring."""
         moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         moved |= {k: v.to(device, non_blocking=True) for k, v in moved.items() if isinstance(v, Tensor)}
+        if moved["volume_B1HWD"].dtype == torch.int16:
+            moved["volume_B1HWD"] = moved["volume_B1HWD"].float().div_(HU_LIMIT)
         return Batch(**moved)
 
     def with_counts(self, counts: Counts) -> Batch:
@@ -114,11 +123,15 @@ class Source(Protocol):
 
     def __getitem__(self, number: int) -> Sample: ...
 
+    def for_text_encoder(self, sha256: str) -> Source:
+        """The same source, its samples with the kept states of this frozen text encoder where it has them."""
+
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Samples -> batch. Organ shares are kept when every sample has them."""
     sentences = max(1, *(len(s.sentence_keys_S) for s in samples))
     organs = [s.organs_NC for s in samples if s.organs_NC is not None]
+    states = [s.findings_states_LD for s in samples if s.findings_states_LD is not None]
     regions = [F.pad(s.regions_SN, (0, 0, 0, sentences - len(s.regions_SN))) for s in samples]
     return Batch(
         volume_B1HWD=torch.stack([s.volume_1HWD for s in samples]),
@@ -131,9 +144,10 @@ def collate(samples: Sequence[Sample]) -> Batch:
         noise_BN=torch.stack([s.noise_N for s in samples]),
         regions_BSN=torch.stack(regions),
         sentence_keys_BS=_padded([s.sentence_keys_S for s in samples], sentences),
+        findings_states_BLD=_padded(states) if len(states) == len(samples) else None,
     )
 
 
 def _padded(rows: Sequence[Tensor], length: int = 1) -> Tensor:
     length = max(length, *(len(row) for row in rows))
-    return torch.stack([F.pad(row, (0, length - len(row))) for row in rows])
+    return torch.stack([F.pad(row, (0, 0) * (row.dim() - 1) + (0, length - len(row))) for row in rows])

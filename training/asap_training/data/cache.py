@@ -27,7 +27,7 @@ from asap.io.atomic import PART_PREFIX, PART_SUFFIX, write_bytes
 from asap_training.data.case import SPLITS, Split
 from asap_training.data.json_digest import digest_of
 
-FORMAT = "asap cache 1"
+FORMAT = "asap cache 2"
 SETTINGS, INDEX = "settings.json", "index.json"
 # A chunk is what one file read brings in, a block what one crop inflates: 24 x 24 mm columns along the last axis.
 CHUNK, BLOCK = (64, 64, 128), (16, 16, 128)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch import Tensor
 
 from asap.errors import InputError
 from asap.models.wordpiece import WordPiece
+from asap_training.bert_dropout import NO_DROPOUT
 from asap_training.data import cache
-from asap_training.data.batch import Sample
+from asap_training.data.batch import HU_LIMIT, Sample
 from asap_training.data.cache import CaseRecord
 from asap_training.data.case import Split
 from asap_training.data.organ_shares import organ_shares
@@ -51,14 +53,16 @@ class CachedReports:
         settings, _ = cache.read_settings(folder)
         self._folder, self._recipe = folder, recipe
         self._shape = recipe.model.encoder.volume_shape
-        self._windows: dict[str, NDArray[Any]] = {}
         self._cases = cache.read_index(folder)[split]
-        self._window: tuple[float, float] = tuple(settings["image"]["window"])
+        self._text_encoder: str | None = settings["text_encoder_sha256"]
+        self._states = False
         self._organs = len(settings["organs"]["classes"]) + 1 if settings["organs"]["kind"] != "none" else 0
         if not self._cases:
             raise InputError(f"No prepared case is in the split {split}.")
         if tuple(settings["image"]["spacing_mm"]) != tuple(recipe.model.encoder.spacing_mm):
             raise InputError("The cases were prepared at another spacing than the recipe's; use the recipe's.")
+        if tuple(settings["image"]["window"]) != (-HU_LIMIT, HU_LIMIT):
+            raise InputError("The cases were prepared with another window than the published one; prepare them with that.")
         if settings["tokenizer_sha256"] != tokenizer_digest(tokenizer) or tokenizer.vocabulary_size > recipe.model.text.vocab:
             raise InputError("The cases were prepared with another tokenizer than the text encoder's; prepare them with it.")
         if self._organs > recipe.decoders.organ_classes:
@@ -70,6 +74,12 @@ class CachedReports:
         """Number of cases of one epoch."""
         return len(self._cases)
 
+    def for_text_encoder(self, sha256: str) -> CachedReports:
+        """The same, with the kept text states; without where they are another encoder's, or the recipe drops parts of it."""
+        other = copy(self)
+        other._states = sha256 == self._text_encoder and self._recipe.text_dropout == NO_DROPOUT
+        return other
+
     def __getitem__(self, number: int) -> Sample:
         seed = self._recipe.optimisation.seed
         _, index = case_of(number, seed, self.cases)
@@ -77,38 +87,34 @@ class CachedReports:
         record = self._record(self._cases[index])
         crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, self._shape, strict=True)]
         flips = self._flips(record, rng)
-        volume_HWD = self._volume(record, crops, flips)
+        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips))
         if rng.random() < SHIFT_SHARE:
-            volume_HWD = volume_HWD.add_(float(rng.uniform(-SHIFT, SHIFT))).clamp_(-1, 1)
+            hu_HWD = hu_HWD.add(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
         ids, sentences = record.findings
         return Sample(
-            volume_1HWD=volume_HWD[None],
+            volume_1HWD=hu_HWD[None],
             organs_NC=self._organ_shares(record, crops, flips),
             **text_fields(ids, sentences, np.array(record.report_ids, dtype=np.int64), self._recipe, rng),
             noise_N=torch.from_numpy(rng.random(self._recipe.model.encoder.tokens, dtype=np.float32)),
             regions_SN=torch.zeros(len(record.spans), self._recipe.model.encoder.tokens),
             sentence_keys_S=sentence_keys(ids, sentences),
+            findings_states_LD=self._text_states(record),
         )
+
+    def _text_states(self, record: CaseRecord) -> Tensor | None:
+        if not self._states or record.text is None:
+            return None
+        return torch.from_numpy(cache.open_array(cache.text_path(self._folder, record.text))[:])
 
     def _flips(self, record: CaseRecord, rng: np.random.Generator) -> list[int]:
         """Axes to flip, each with the published share; left-right not while a sentence names a side, if the recipe says so."""
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         return [axis for axis in chosen if not (axis == 0 and record.names_side and self._recipe.keep_sides)]
 
-    def _volume(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor:
-        """The window in [-1, 1]; only the crop's blocks are inflated."""
-        low, high = self._window
-        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips)).to(torch.float32)
-        scale = 2 / (high - low)
-        return torch.add(torch.tensor(-(low + high) / 2 * scale), hu_HWD, alpha=scale, out=hu_HWD)
-
     def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int]) -> NDArray[Any]:
-        """The crop of a stored array, turned round along `flips`, set down in the window and mirrored at its edges.
-
-        The window is filled as stored and used again for the next sample: fresh memory costs more than the copy.
-        """
+        """The crop of a stored array, turned round along `flips`, set down in the window and mirrored at its edges."""
         stored = cache.open_array(cache.case_path(self._folder, record.case, ending))
-        out = self._windows.setdefault(ending, np.empty(self._shape, stored.dtype))
+        out = np.empty(self._shape, stored.dtype)
         placed = [crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, out.shape, strict=True))]
         out[inner(placed)] = np.flip(stored[outer(crops)], flips)
         return reflected(out, placed)
@@ -118,8 +124,10 @@ class CachedReports:
         if record.organs is None:
             return None
         encoder = self._recipe.model.encoder
-        labels = self._crop(record, "organs.b2nd", crops, flips)
-        return torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
+        labels = self._crop(record, "organs.b2nd", crops, [])
+        shares_NC = torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
+        # Turning the few tokens round is turning the many voxels round.
+        return shares_NC.view(*encoder.grid, -1).flip(flips).flatten(0, 2)
 
 
 def random_crop(size: int, window: int, rng: np.random.Generator) -> AxisCrop:

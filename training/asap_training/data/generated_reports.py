@@ -46,6 +46,10 @@ class GeneratedReports:
         """Number of cases of one epoch."""
         return len(self._paths)
 
+    def for_text_encoder(self, sha256: str) -> GeneratedReports:  # noqa: ARG002 - no states are kept of generated reports
+        """Itself."""
+        return self
+
     def __getitem__(self, number: int) -> Sample:
         seed = self._recipe.optimisation.seed
         _, index = case_of(number, seed, self.cases)

@@ -26,8 +26,7 @@ SIDED = ("left", "right")
 
 @dataclass(frozen=True, eq=False)
 class Preparer:
-    """Everything that is the same for all cases. text_encoder: frozen, of the weights weights_sha256; None where its
-    features are not to be kept.
+    """Everything that is the same for all cases. text_encoder: frozen; None where its features are not to be kept.
 
     verify: cases that are there are read and compared with their checksums before they count.
     """
@@ -37,7 +36,6 @@ class Preparer:
     organs: OrganSettings
     tokenizer: WordPiece
     text_encoder: TextEncoder | None = None
-    weights_sha256: str | None = None
     verify: bool = False
 
     def __call__(self, raw: RawCase) -> CaseRecord | str:

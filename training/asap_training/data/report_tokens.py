@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asap.models.text_encoder import TextEncoder
 from asap.models.wordpiece import CLS, MASK, PAD, SEP, WordPiece
 from asap_training.masking import masked_report
 from asap_training.recipes import Recipe
@@ -42,6 +43,15 @@ def text_fields(
 def tokenizer_digest(tokenizer: WordPiece) -> str:
     """sha256 of the tokenizer's JSON form."""
     return hashlib.sha256(tokenizer.to_json().encode()).hexdigest()
+
+
+def text_encoder_digest(encoder: TextEncoder) -> str:
+    """sha256 of a text encoder's parameters in float32, by name: whose states are whose, whatever else the weights hold."""
+    digest = hashlib.sha256()
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().to("cpu", torch.float32).contiguous().numpy().data.cast("B"))
+    return digest.hexdigest()
 
 
 def sentence_keys(ids: Ids, sentence_ids: Ids) -> Tensor:
