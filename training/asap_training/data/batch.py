@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
 HU_LIMIT = 1000  # the published window is -1000 to 1000 HU (asap-method 1.2)
 
 
@@ -22,11 +21,11 @@ class Sample:
     """One volume and its report, augmented and drawn. Random draws belong to the sample, so no saved state is needed for them.
 
     volume_1HWD: float32 in [-1, 1], or int16 HU in the window, which `Batch.to` scales. organs_NC: share of each token per organ
-    class, or None without masks. findings_ids_L with findings_sentences_L (0 = none, 1..S): the unmasked findings. report_ids_L, report_masked_L: the report,
-    and the same with [MASK]; report_scored_L: True where its loss is taken. Id 0 is padding; text need not be padded.
-    noise_N: the draw that decides which tokens are visible. regions_SN: share of each token that a sentence's region fills,
-    zero rows where a sentence has none. sentence_keys_S: not 0, equal for sentences that say the same. findings_states_LD: what
-    the frozen text encoder makes of the findings, where that was kept.
+    class, or None without masks. findings_ids_L with findings_sentences_L (0 = none, 1..S): the unmasked findings.
+    report_ids_L, report_masked_L: the report, and the same with [MASK]; report_scored_L: True where its loss is taken. Id 0 is
+    padding; text need not be padded. noise_N: the draw that decides which tokens are visible. regions_SN: share of each token
+    that a sentence's region fills, zero rows where a sentence has none. sentence_keys_S: not 0, equal for sentences that say the
+    same. findings_states_LD: what the frozen text encoder makes of the findings, where that was kept.
     """
 
     volume_1HWD: Tensor

@@ -46,7 +46,7 @@ class GeneratedReports:
         """Number of cases of one epoch."""
         return len(self._paths)
 
-    def for_text_encoder(self, sha256: str) -> GeneratedReports:  # noqa: ARG002 - no states are kept of generated reports
+    def for_text_encoder(self, sha256: str) -> GeneratedReports:
         """Itself."""
         return self
 
