@@ -68,9 +68,9 @@ $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/b
 
 .venv-numpy2/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-numpy2
-	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg)==' constraints.txt > .venv-numpy2/constraints.txt
+	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg|highdicom)==' constraints.txt > .venv-numpy2/constraints.txt
 	.venv-numpy2/bin/python -m pip install -qq --disable-pip-version-check -c .venv-numpy2/constraints.txt \
-		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 -e ".[dev-core]" -e ./training
+		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 highdicom==0.28.2 -e ".[dev-core]" -e ./training
 	touch $@
 
 clean:

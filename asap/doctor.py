@@ -18,7 +18,7 @@ from asap.models.manifest import read_manifest, sha256_of
 
 SUPPORTED_PYTHON = ((3, 11), (3, 13))
 REQUIRED = ("numpy", "scipy", "torch", "safetensors", "nibabel", "pynrrd", "tokenizers", "matplotlib", "rich", "tyro")
-DICOM_EXTRA = ("pydicom", "pylibjpeg", "pylibjpeg-openjpeg")
+DICOM_EXTRA = ("pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "highdicom")
 IMPORT_NAMES = {"pynrrd": "nrrd", "pylibjpeg-openjpeg": "openjpeg"}
 REINSTALL = "Install again: pip install asap-ct"
 NEEDED_DISK_GB = 2.0
@@ -42,7 +42,9 @@ def examine() -> list[Finding]:
     looks: list[Callable[[], Finding]] = [
         _python,
         lambda: packages("packages", REQUIRED, REINSTALL, optional=False),
-        lambda: packages("DICOM", DICOM_EXTRA, "To read DICOM folders: pip install 'asap-ct[dicom]'", optional=True),
+        lambda: packages(
+            "DICOM", DICOM_EXTRA, "To read DICOM folders and write segmentations: pip install 'asap-ct[dicom]'", optional=True
+        ),
         _torch,
         _processor,
         _memory,

@@ -17,7 +17,7 @@ from asap.io.dicom_geometry import stacked
 from asap.io.dicom_header import CT_CLASSES, CtFrame, DicomFile, read_header
 from asap.io.dicom_pixels import read_stored
 from asap.io.voxels import HuBuffer, scaled
-from asap.volume import Volume
+from asap.volume import Affine, Volume
 
 AIR_HU = -1024
 # A padding value is replaced by air only when it stands for no tissue; a wrong header must not turn water into air.
@@ -34,8 +34,19 @@ def read_dicom_series(folder: Path) -> Volume:
     In-process: use `asap.io.read` for files of others. Raises InputError when the folder holds links, no CT, several series,
     or slices that do not form a regular volume; LimitError for size.
     """
-    files = [read_header(path) for path in _dicom_paths(folder)]
-    return _volume(_one_series(files))
+    return _volume(_frames_of(folder))
+
+
+def ordered_frames(series: Path) -> tuple[list[CtFrame], Affine]:
+    """The frames of the one CT series in a folder (or of a multi-frame file) as `Volume` stacks them, and the affine to RAS+ mm.
+
+    In-process, like `read_dicom_series`. Raises InputError.
+    """
+    return stacked(_frames_of(series) if series.is_dir() else _one_series([read_header(series)]))
+
+
+def _frames_of(folder: Path) -> list[CtFrame]:
+    return _one_series([read_header(path) for path in _dicom_paths(folder)])
 
 
 def read_dicom_file(path: Path) -> Volume:

@@ -49,16 +49,16 @@ def read_nrrd(path: Path) -> Volume:
     Raises InputError for detached data, other encodings, other than three dimensions, or a header without orientation.
     """
     with open_regular(path) as file:
-        raw, rest = _split_header(file)
-        fields = _parse_fields(raw)
-        shape, dtype = _shape_and_dtype(fields)
-        affine = _affine(fields)
-        stream = _data_stream(file, rest, fields)
+        raw, rest = split_header(file)
+        fields = parse_fields(raw)
+        shape, dtype = shape_and_dtype(fields)
+        affine = affine_of(fields)
+        stream = data_stream(file, rest, fields)
         hu = read_hu(stream, shape, dtype, 1.0, 0.0)
     return Volume(hu, affine)
 
 
-def _split_header(file: Any) -> tuple[bytes, bytes]:
+def split_header(file: Any) -> tuple[bytes, bytes]:
     """The header's bytes and what was read beyond its closing blank line, reading at most MAX_HEADER_BYTES."""
     data = b""
     while len(data) <= limits.MAX_HEADER_BYTES:
@@ -77,7 +77,7 @@ def _split_header(file: Any) -> tuple[bytes, bytes]:
     raise InputError(_DAMAGED)
 
 
-def _parse_fields(raw: bytes) -> dict[str, str]:
+def parse_fields(raw: bytes) -> dict[str, str]:
     """The `field: value` lines; comments and `key:=value` pairs are passed over. Raises InputError."""
     if raw.count(b"\n") > _MAX_LINES:
         raise InputError(_DAMAGED)
@@ -102,7 +102,7 @@ def _parse_fields(raw: bytes) -> dict[str, str]:
     return fields
 
 
-def _shape_and_dtype(fields: dict[str, str]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def shape_and_dtype(fields: dict[str, str]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if fields.get("dimension") != "3":
         raise InputError("The NRRD image is not three-dimensional.")
     sizes = fields.get("sizes", "").split()
@@ -123,7 +123,7 @@ def _shape_and_dtype(fields: dict[str, str]) -> tuple[tuple[int, ...], np.dtype[
     return shape, dtype
 
 
-def _affine(fields: dict[str, str]) -> Affine:
+def affine_of(fields: dict[str, str]) -> Affine:
     """`space directions` and `space origin` in the stated space, turned into RAS+ mm."""
     signs = _SPACES.get(fields.get("space", "").lower())
     if signs is None:
@@ -161,7 +161,7 @@ def _vector(text: str) -> list[float]:
     return values
 
 
-def _data_stream(file: Any, rest: bytes, fields: dict[str, str]) -> ByteStream:
+def data_stream(file: Any, rest: bytes, fields: dict[str, str]) -> ByteStream:
     encoding = fields.get("encoding", "").lower()
     if encoding == "raw":
         return PlainStream(file, rest)

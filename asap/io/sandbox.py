@@ -83,7 +83,7 @@ class Sandbox:
         """A child that has taken up `job`; one that died idle or does not react is replaced once."""
         for _ in range(2):
             if self._child is None:
-                self._child = _start_child(self._module)
+                self._child = start_child(self._module)
             with contextlib.suppress(OSError), _killed_after(self._child, limits.READER_START_S):
                 if self._child.stdin is not None and self._child.stdout is not None:
                     self._child.stdin.write(job)
@@ -151,7 +151,7 @@ def _stored_bytes(path: Path) -> int:
         return 0
 
 
-def _start_child(module: str) -> subprocess.Popen[bytes]:
+def start_child(module: str) -> subprocess.Popen[bytes]:
     """A fresh interpreter without this process's secrets: few variables, no pipes but its own, own session."""
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if Path(entry).is_absolute())
