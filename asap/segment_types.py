@@ -6,7 +6,8 @@ which SNOMED CT has no morphology, is RadLex's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from asap.errors import InputError
 
@@ -24,7 +25,10 @@ class Code:
 
 @dataclass(frozen=True)
 class SegmentType:
-    """A kind of segment. colour: red, green, blue, 0 to 255. modifier: its side. region: where a lesion of this kind lies."""
+    """A kind of segment. colour: red, green, blue, 0 to 255. modifier: its side.
+
+    region, region_modifier: the organ a lesion of this kind lies in, and that organ's side where it is known.
+    """
 
     key: str
     label: str
@@ -33,6 +37,7 @@ class SegmentType:
     type: Code
     modifier: Code | None = None
     region: Code | None = None
+    region_modifier: Code | None = None
 
 
 def _sct(value: str, meaning: str) -> Code:
@@ -108,6 +113,13 @@ def organ_keys(targets: tuple[str, ...]) -> tuple[str, ...]:
                 raise InputError(f"There is no target of this name; known are {', '.join((*GROUPS, *ORGANS))}.")
             keys[key] = None
     return tuple(keys)
+
+
+def on_side(kind: SegmentType, side: Literal["left", "right"]) -> SegmentType:
+    """A lesion's type in the organ of this side. Raises InputError for a type that lies in no organ."""
+    if kind.region is None:
+        raise InputError(f"A segment of this kind ({kind.label}) has no organ of which there are two.")
+    return replace(kind, region_modifier=LEFT if side == "left" else RIGHT)
 
 
 def lesion_type(concepts: tuple[str, ...]) -> SegmentType:

@@ -15,20 +15,23 @@ from asap.inference.course import Progress, no_progress
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.io.atomic import write_bytes
+from asap.io.dicom_seg import write_dicom_seg
 from asap.io.nifti_write import write_nifti
+from asap.io.seg_nrrd import write_seg_nrrd
+from asap.io.segments import mask_set
 from asap.prompt import Point, Prompt
 from asap.segmentation import Segment, Segmentation
 from asap.text.read import read_sentence
 from asap.volume import Volume
 
-LISTING = "segments.json"
-_OWN_FILE = re.compile(r'"(segments_\d+\.nii\.gz|segments\.png)"')
+LISTING, SLICER, DICOM = "segments.json", "segments.seg.nrrd", "segments.dcm"
+_OWN_FILE = re.compile(r'"(segments_\d+\.nii\.gz|segments\.(?:png|seg\.nrrd|dcm))"')
 
 
 def segment_to_folder(
     engine: Engine, volume: Volume, command: SegmentCommand, progress: Progress = no_progress
 ) -> dict[str, Any]:
-    """Segment what the command asks for and write label maps, a picture and, last, `segments.json`; returns its content.
+    """Segment what is asked for and write label maps, .seg.nrrd, a picture, a DICOM SEG of a DICOM series and `segments.json`.
 
     Raises InputError (not a chest, unknown target, a sentence without a place) before anything is written.
     """
@@ -43,7 +46,7 @@ def segment_to_folder(
         lesion = engine.segment_prompted(volume, features, _prompt(engine, features, command.sentence, points, excluded))
         if lesion is not None:
             result = result.with_segment(lesion)
-    return _write(engine, volume, features, result, command.out)
+    return _write(engine, volume, features, result, command)
 
 
 def point_of(text: str) -> Point:
@@ -85,7 +88,10 @@ def segment_record(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _write(engine: Engine, volume: Volume, features: StudyFeatures, result: Segmentation, out: Path) -> dict[str, Any]:
+def _write(
+    engine: Engine, volume: Volume, features: StudyFeatures, result: Segmentation, command: SegmentCommand
+) -> dict[str, Any]:
+    out, dicom = command.out, command.volume if command.volume.is_dir() else None
     _prepare(out)
     rows = []
     for number, layer in enumerate(result.layers()):
@@ -94,6 +100,10 @@ def _write(engine: Engine, volume: Volume, features: StudyFeatures, result: Segm
         rows += [segment_record(segment) | {"file": name, "label": label} for label, segment in enumerate(layer, start=1)]
     if rows:
         segments_png(volume, result, out / "segments.png")
+        masks = mask_set(result, engine.grounder.name)
+        write_seg_nrrd(out / SLICER, masks)
+        if dicom is not None:
+            write_dicom_seg(out / DICOM, masks, dicom)
     document = {
         "volume": {
             "shape": list(volume.shape),
@@ -104,6 +114,8 @@ def _write(engine: Engine, volume: Volume, features: StudyFeatures, result: Segm
         "model": {"name": engine.grounder.name, "weights_sha256": engine.grounder.weights_sha256},
         "notice": "Research use. AI-generated. Not for diagnosis.",
         "picture": "segments.png" if rows else None,
+        "slicer": SLICER if rows else None,
+        "dicom": DICOM if rows and dicom is not None else None,
         "segments": rows,
     }
     write_bytes(out / LISTING, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(), "list of segments")

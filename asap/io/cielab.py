@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asap.terminology import Colour
+from asap.segment_types import Colour
 
 # XYZ of the sRGB primaries for the white point D50 that DICOM's colours refer to (D65 adapted by Bradford's matrix).
 XYZ_D50 = np.array([[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]])

@@ -17,7 +17,7 @@ from asap import limits
 from asap.errors import InputError, LimitError
 from asap.io.atomic import write_bytes
 from asap.io.sandbox import start_child
-from asap.io.segments import SegmentSet, bits_bytes, packed, unpacked
+from asap.io.segments import MaskSet, bits_bytes, packed, unpacked
 from asap.volume import Affine
 
 CHILD = "asap.io.seg_child"
@@ -28,13 +28,13 @@ SECONDS = 300.0
 _ENDED = "The segmentation could not be worked on: the file or the series is damaged, hostile or too large."
 
 
-def write_dicom_seg(path: Path, segments: SegmentSet, series: Path) -> None:
+def write_dicom_seg(path: Path, segments: MaskSet, series: Path) -> None:
     """Write a binary DICOM SEG that refers to the CT series in the folder `series` (or a multi-frame CT file).
 
     segments: on the voxels of that series in any axis order. Their codes, sides, colours and models go with them. Raises
     InputError when the voxels do not coincide, the series is unusable or highdicom is not installed; OutputError.
     """
-    if not segments.segments:
+    if not segments.masks:
         raise InputError("There is no segment to write.")
     if importlib.util.find_spec("highdicom") is None:
         raise InputError("Writing DICOM segmentations needs highdicom: pip install 'asap-ct[dicom]'.")
@@ -42,7 +42,7 @@ def write_dicom_seg(path: Path, segments: SegmentSet, series: Path) -> None:
     write_bytes(path, file, "segmentation")
 
 
-def read_segments(path: Path, like: tuple[tuple[int, int, int], Affine] | None = None) -> SegmentSet:
+def read_segments(path: Path, like: tuple[tuple[int, int, int], Affine] | None = None) -> MaskSet:
     """Read a DICOM SEG or a .seg.nrrd; parsed in a child process with limits.
 
     like: shape and affine of the image it belongs to; the masks are then put on that grid. Without it they lie on the file's own.
@@ -52,7 +52,7 @@ def read_segments(path: Path, like: tuple[tuple[int, int, int], Affine] | None =
     return segments if like is None else segments.on_grid(*like)
 
 
-def _ask(verb: str, path: Path, segments: SegmentSet | None) -> tuple[SegmentSet, bytes]:
+def _ask(verb: str, path: Path, segments: MaskSet | None) -> tuple[MaskSet, bytes]:
     """One job for one child: what it answered, as segments and as the bytes of a file."""
     head, bits = (b"{}", []) if segments is None else packed(segments)
     head = json.dumps({**json.loads(head), "verb": verb}).encode()
@@ -78,7 +78,7 @@ def _ask(verb: str, path: Path, segments: SegmentSet | None) -> tuple[SegmentSet
         child.wait()
 
 
-def _received(pipe: IO[bytes], asked: SegmentSet | None) -> tuple[SegmentSet, bytes]:
+def _received(pipe: IO[bytes], asked: MaskSet | None) -> tuple[MaskSet, bytes]:
     refused, head_bytes, file_bytes = ANSWER.unpack(take(pipe, ANSWER.size))
     if head_bytes > MAX_HEAD_BYTES or file_bytes > limits.MAX_RAW_BYTES:
         raise LimitError("The segmentation is too large.")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from asap import __version__
 from asap.io.cielab import to_cielab
 from asap.io.dicom import ordered_frames
-from asap.io.segments import Segment, SegmentSet
-from asap.terminology import Code
+from asap.io.segments import MaskSet, NamedMask
+from asap.segment_types import Code
 from asap.volume import spacing_of
 
 NOTICE = "Research use. AI-generated. Not for diagnosis."
@@ -27,7 +27,7 @@ MAY_BE_MISSING = (
 )  # fmt: skip
 
 
-def built(segments: SegmentSet, series: Path) -> bytes:
+def built(segments: MaskSet, series: Path) -> bytes:
     """The file. series: a folder with one CT series, or one multi-frame CT file. Raises InputError."""
     frames, affine = ordered_frames(series)
     first = frames[0].pixels
@@ -42,7 +42,7 @@ def built(segments: SegmentSet, series: Path) -> bytes:
         source_images=sources,
         pixel_array=_planes(placed, order),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_description(number, segment) for number, segment in enumerate(placed.segments, 1)],
+        segment_descriptions=[_description(number, segment) for number, segment in enumerate(placed.masks, 1)],
         series_instance_uid=hd.UID(),
         series_number=9000,
         sop_instance_uid=hd.UID(),
@@ -61,42 +61,42 @@ def built(segments: SegmentSet, series: Path) -> bytes:
     return file.getvalue()
 
 
-def _planes(segments: SegmentSet, order: NDArray[np.int_]) -> NDArray[np.uint8]:
+def _planes(segments: MaskSet, order: NDArray[np.int_]) -> NDArray[np.uint8]:
     """(planes, rows, columns, segments), planes in the order of the source's frames."""
     i, j, k = segments.shape
-    out = np.empty((k, j, i, len(segments.segments)), np.uint8)
-    for number, segment in enumerate(segments.segments):
+    out = np.empty((k, j, i, len(segments.masks)), np.uint8)
+    for number, segment in enumerate(segments.masks):
         out[..., number] = segment.mask.transpose(2, 1, 0)[order]
     return out
 
 
-def _measures(segments: SegmentSet) -> hd.PixelMeasuresSequence:
+def _measures(segments: MaskSet) -> hd.PixelMeasuresSequence:
     column_mm, row_mm, slice_mm = (round(mm, 8) for mm in spacing_of(segments.affine))
     return hd.PixelMeasuresSequence((row_mm, column_mm), slice_thickness=slice_mm, spacing_between_slices=slice_mm)
 
 
-def _description(number: int, segment: Segment) -> hd.seg.SegmentDescription:
-    term = segment.term
+def _description(number: int, segment: NamedMask) -> hd.seg.SegmentDescription:
+    kind = segment.kind
     kinds = hd.seg.SegmentAlgorithmTypeValues
     algorithm = None
     if segment.model is not None:
         family = hd.sr.CodedConcept("123109", "DCM", "Artificial Intelligence")
         algorithm = hd.AlgorithmIdentificationSequence(segment.model[:64], family, __version__)
-    place = None if term.place is None else _concept(term.place)
-    if place is not None and term.place_side is not None:
-        place.AnatomicRegionModifierSequence = [_concept(term.place_side)]
+    place = None if kind.region is None else _concept(kind.region)
+    if place is not None and kind.region_modifier is not None:
+        place.AnatomicRegionModifierSequence = [_concept(kind.region_modifier)]
     out = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=segment.label[:64],
-        segmented_property_category=_concept(term.category),
-        segmented_property_type=_concept(term.type),
+        segmented_property_category=_concept(kind.category),
+        segmented_property_type=_concept(kind.type),
         algorithm_type=kinds.MANUAL if algorithm is None else kinds.AUTOMATIC,
         algorithm_identification=algorithm,
         anatomic_regions=None if place is None else [place],
     )
-    if term.side is not None:
-        out.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_concept(term.side)]
-    out.RecommendedDisplayCIELabValue = to_cielab(term.colour)
+    if kind.modifier is not None:
+        out.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_concept(kind.modifier)]
+    out.RecommendedDisplayCIELabValue = to_cielab(kind.colour)
     return out
 
 

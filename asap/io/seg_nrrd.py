@@ -17,22 +17,23 @@ from asap.errors import InputError, LimitError
 from asap.io.atomic import atomic_writer
 from asap.io.byte_stream import open_regular
 from asap.io.nrrd import affine_of, data_stream, parse_fields, shape_and_dtype, split_header
-from asap.io.segments import MAX_LABEL_CHARS, MAX_SEGMENTS, Mask, Segment, SegmentSet
-from asap.terminology import OTHER, Code, Colour, Term
+from asap.io.segments import MAX_LABEL_CHARS, MAX_SEGMENTS, Mask, MaskSet, NamedMask, named_kind
+from asap.segment_types import LESIONS, Code, Colour, SegmentType
 
 CATEGORIES = "Segmentation category and type - DICOM master list"
 PLACES = "Anatomic codes - DICOM master list"
+TISSUE = Code("85756007", "SCT", "Tissue")  # Slicer's own code for a segment nobody has named
 _ENTRY = re.compile(r"TerminologyEntry:([^|]*)")
 _MODEL = re.compile(r"(?:^|\|)Asap\.Model:([^|]*)")
 _KEY = re.compile(r"Segment(\d{1,3})_(\w+)")
 _DAMAGED = "The .seg.nrrd file is damaged or incomplete."
 
 
-def write_seg_nrrd(path: Path, segments: SegmentSet) -> None:
+def write_seg_nrrd(path: Path, segments: MaskSet) -> None:
     """Write segments on their own grid; the same input gives the same bytes. Raises InputError without segments, OutputError."""
-    if not segments.segments:
+    if not segments.masks:
         raise InputError("There is no segment to write.")
-    layers, places = _layered([segment.mask for segment in segments.segments])
+    layers, places = _layered([segment.mask for segment in segments.masks])
     header = _header(segments, len(layers), places).encode("ascii", errors="replace")
     squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)
     with atomic_writer(path, "segmentation") as file:
@@ -59,7 +60,7 @@ def _layered(masks: list[Mask]) -> tuple[list[NDArray[np.uint8]], list[tuple[int
     return layers, places
 
 
-def _header(segments: SegmentSet, layers: int, places: list[tuple[int, int]]) -> str:
+def _header(segments: MaskSet, layers: int, places: list[tuple[int, int]]) -> str:
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ segments.affine + 0.0
     columns = [_vector(lps[:3, axis]) for axis in range(3)]
     listed = layers > 1
@@ -78,9 +79,9 @@ def _header(segments: SegmentSet, layers: int, places: list[tuple[int, int]]) ->
         "Segmentation_ContainedRepresentationNames:=Binary labelmap|",
         "Segmentation_ReferenceImageExtentOffset:=0 0 0",
     ]
-    for n, (segment, (layer, label)) in enumerate(zip(segments.segments, places, strict=True)):
-        colour = " ".join(f"{level / 255:.6f}" for level in segment.term.colour)
-        tags = f"Segmentation.Status:inprogress|TerminologyEntry:{terminology_entry(segment.term)}|"
+    for n, (segment, (layer, label)) in enumerate(zip(segments.masks, places, strict=True)):
+        colour = " ".join(f"{level / 255:.6f}" for level in segment.kind.colour)
+        tags = f"Segmentation.Status:inprogress|TerminologyEntry:{terminology_entry(segment.kind)}|"
         if segment.model is not None:
             tags += f"Asap.Model:{_plain(segment.model)}|"
         values = {
@@ -109,17 +110,17 @@ def _extent(mask: Mask) -> str:
     return " ".join(map(str, ends))
 
 
-def terminology_entry(term: Term) -> str:
+def terminology_entry(kind: SegmentType) -> str:
     """Slicer's serialised terminology: context, category, type, modifier, anatomic context, region, modifier."""
-    parts = [CATEGORIES, _triple(term.category), _triple(term.type), _triple(term.side)]
-    return "~".join([*parts, PLACES, _triple(term.place), _triple(term.place_side)])
+    parts = [CATEGORIES, _triple(kind.category), _triple(kind.type), _triple(kind.modifier)]
+    return "~".join([*parts, PLACES, _triple(kind.region), _triple(kind.region_modifier)])
 
 
 def _triple(code: Code | None) -> str:
     return "^^" if code is None else "^".join(_plain(part) for part in (code.scheme, code.value, code.meaning))
 
 
-def read_seg_nrrd(path: Path) -> SegmentSet:
+def read_seg_nrrd(path: Path) -> MaskSet:
     """Read one file. In-process: use `asap.io.dicom_seg.read_segments` for files of others. Raises InputError, LimitError."""
     with open_regular(path) as file:
         raw, rest = split_header(file)
@@ -140,10 +141,10 @@ def read_seg_nrrd(path: Path) -> SegmentSet:
         tags = values.get("Tags", "")
         name = values.get("Name", "")[:MAX_LABEL_CHARS]
         model = _MODEL.search(tags)
-        term = _term(tags, _colour(values.get("Color", "")))
-        found.append(Segment(name, np.ascontiguousarray(labels[layer] == label), term, None if model is None else model[1]))
+        kind = _kind(tags, _colour(values.get("Color", "")))
+        found.append(NamedMask(name, np.ascontiguousarray(labels[layer] == label), kind, None if model is None else model[1]))
     i, j, k = shape
-    return SegmentSet(tuple(found), (i, j, k), affine)
+    return MaskSet(tuple(found), (i, j, k), affine)
 
 
 def _without_list_axis(fields: dict[str, str]) -> tuple[dict[str, str], int]:
@@ -189,16 +190,16 @@ def _colour(text: str) -> Colour:
     try:
         red, green, blue = (min(255, max(0, round(float(level) * 255))) for level in text.split())
     except (ValueError, OverflowError):
-        return OTHER.colour
+        return LESIONS["lesion"].colour
     return red, green, blue
 
 
-def _term(tags: str, colour: Colour) -> Term:
+def _kind(tags: str, colour: Colour) -> SegmentType:
     entry = _ENTRY.search(tags)
     parts = [] if entry is None else [_code(part) for part in entry[1].split("~")]
     if len(parts) != 7 or parts[1] is None or parts[2] is None:
-        return Term(OTHER.category, OTHER.type, colour)
-    return Term(parts[1], parts[2], colour, parts[3], parts[5], parts[6])
+        return SegmentType("", "Tissue", colour, TISSUE, TISSUE)
+    return named_kind(SegmentType("", "", colour, parts[1], parts[2], parts[3], parts[5], parts[6]))
 
 
 def _code(part: str) -> Code | None:

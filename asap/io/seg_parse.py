@@ -20,8 +20,8 @@ from asap.io.byte_stream import open_regular
 from asap.io.cielab import from_cielab
 from asap.io.nrrd import MAGIC
 from asap.io.seg_nrrd import read_seg_nrrd
-from asap.io.segments import MAX_SEGMENTS, Segment, SegmentSet
-from asap.terminology import OTHER, Code, Colour, Term
+from asap.io.segments import MAX_SEGMENTS, MaskSet, NamedMask, named_kind
+from asap.segment_types import LESIONS, Code, Colour, SegmentType
 from asap.volume import Affine
 
 SEG_CLASS = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -31,7 +31,7 @@ OFF_PLACE = 0.02  # of the distance of two planes
 _DAMAGED = "The DICOM segmentation is damaged or incomplete."
 
 
-def parsed(path: Path) -> SegmentSet:
+def parsed(path: Path) -> MaskSet:
     """Read either format, told from the content. Raises InputError, LimitError."""
     with open_regular(path) as file:
         prefix = file.read(132) or b""
@@ -45,7 +45,7 @@ def parsed(path: Path) -> SegmentSet:
     raise InputError("The file is neither a DICOM segmentation nor a .seg.nrrd file.")
 
 
-def _segments(file: Dataset) -> SegmentSet:
+def _segments(file: Dataset) -> MaskSet:
     if file.SOPClassUID != SEG_CLASS or file.SegmentationType != "BINARY":
         raise InputError("The DICOM file is not a binary segmentation.")
     if file.file_meta.TransferSyntaxUID not in NATIVE or file.BitsAllocated != 1:
@@ -71,7 +71,7 @@ def _segments(file: Dataset) -> SegmentSet:
         bits = np.unpackbits(data[start // 8 : (stop + 7) // 8], bitorder="little")[start % 8 : start % 8 + size]
         masks[which, :, :, k] |= bits.reshape(rows, columns).T.astype(np.bool_)
     found = [_segment(item, mask) for item, mask in zip(file.SegmentSequence, masks, strict=True)]
-    return SegmentSet(tuple(found), shape, affine)
+    return MaskSet(tuple(found), shape, affine)
 
 
 def _places(per_frame: list[Dataset], shared: Dataset) -> tuple[NDArray[np.int_], Affine]:
@@ -105,19 +105,21 @@ def _group(name: str, frame: Dataset, shared: Dataset) -> Dataset:
     return item
 
 
-def _segment(item: Dataset, mask: NDArray[np.bool_]) -> Segment:
+def _segment(item: Dataset, mask: NDArray[np.bool_]) -> NamedMask:
     kind = item.SegmentedPropertyTypeCodeSequence[0]
     place = _first(item, "AnatomicRegionSequence")
-    term = Term(
-        category=_code(item.SegmentedPropertyCategoryCodeSequence[0]),
-        type=_code(kind),
-        colour=_colour(item),
-        side=_optional(_first(kind, "SegmentedPropertyTypeModifierCodeSequence")),
-        place=_optional(place),
-        place_side=None if place is None else _optional(_first(place, "AnatomicRegionModifierSequence")),
+    coded = SegmentType(
+        "",
+        "",
+        _colour(item),
+        _code(item.SegmentedPropertyCategoryCodeSequence[0]),
+        _code(kind),
+        _optional(_first(kind, "SegmentedPropertyTypeModifierCodeSequence")),
+        _optional(place),
+        None if place is None else _optional(_first(place, "AnatomicRegionModifierSequence")),
     )
     model = None if item.SegmentAlgorithmType == "MANUAL" else str(getattr(item, "SegmentAlgorithmName", ""))[:64]
-    return Segment(str(item.SegmentLabel)[:64], mask, term, model)
+    return NamedMask(str(item.SegmentLabel)[:64], mask, named_kind(coded), model)
 
 
 def _first(item: Dataset, name: str) -> Dataset | None:
@@ -134,8 +136,8 @@ def _code(item: Any) -> Code:
 
 
 def _colour(item: Dataset) -> Colour:
-    """The stored CIELab colour as sRGB; the colour of an unnamed tissue where there is none."""
+    """The stored CIELab colour as sRGB; that of an unnamed lesion where there is none."""
     stored = getattr(item, "RecommendedDisplayCIELabValue", None)
     if stored is None or len(stored) != 3:
-        return OTHER.colour
+        return LESIONS["lesion"].colour
     return from_cielab([int(level) for level in stored])

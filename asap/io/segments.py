@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from asap import limits
 from asap.errors import InputError, LimitError
-from asap.terminology import Code, Term
+from asap.segment_types import LESIONS, ORGANS, Code, SegmentType
+from asap.segmentation import Segmentation
 from asap.volume import Affine, checked_affine
 
 Mask = NDArray[np.bool_]
@@ -25,32 +26,32 @@ SAME_VOXEL = 0.05  # of a voxel: what decimal strings and float32 headers round 
 
 
 @dataclass(frozen=True, eq=False)
-class Segment:
+class NamedMask:
     """One mask (i, j, k) with its name and codes. model: what drew it; None when a person did."""
 
     label: str
     mask: Mask
-    term: Term
+    kind: SegmentType
     model: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentSet:
+class MaskSet:
     """Segments on one grid; affine: voxel index -> RAS+ mm. Raises InputError when shapes differ or there are too many."""
 
-    segments: tuple[Segment, ...]
+    masks: tuple[NamedMask, ...]
     shape: tuple[int, int, int]
     affine: Affine
 
     def __post_init__(self) -> None:
         limits.check_shape(self.shape, 1)
         object.__setattr__(self, "affine", checked_affine(self.affine))
-        if len(self.segments) > MAX_SEGMENTS:
+        if len(self.masks) > MAX_SEGMENTS:
             raise LimitError(f"A file holds at most {MAX_SEGMENTS} segments.")
-        if any(s.mask.shape != self.shape or s.mask.dtype != np.bool_ for s in self.segments):
+        if any(m.mask.shape != self.shape or m.mask.dtype != np.bool_ for m in self.masks):
             raise InputError("The segments do not lie on one grid.")
 
-    def on_grid(self, shape: tuple[int, int, int], affine: Affine) -> SegmentSet:
+    def on_grid(self, shape: tuple[int, int, int], affine: Affine) -> MaskSet:
         """The same voxels at their place in another grid of the same voxels: permuted, flipped, padded, never resampled.
 
         Raises InputError when the grids' voxels do not coincide or a marked voxel lies outside the other grid.
@@ -66,10 +67,14 @@ class SegmentSet:
             raise InputError("The segmentation and the image do not have the same voxels.")
         axes = tuple(int(np.argmax(np.abs(row))) for row in signs)
         flips = tuple(slice(None, None, -1) if signs[row, axis] < 0 else slice(None) for row, axis in enumerate(axes))
-        moved = tuple(
-            Segment(s.label, _placed(s.mask.transpose(axes)[flips], low, shape), s.term, s.model) for s in self.segments
-        )
-        return SegmentSet(moved, shape, affine)
+        moved = tuple(NamedMask(m.label, _placed(m.mask.transpose(axes)[flips], low, shape), m.kind, m.model) for m in self.masks)
+        return MaskSet(moved, shape, affine)
+
+
+def mask_set(segmentation: Segmentation, model: str | None) -> MaskSet:
+    """A segmentation as files hold it. model: what drew it; None when a person did."""
+    masks = (NamedMask(s.name, segmentation.mask(s.name), s.kind, model) for s in segmentation.segments)
+    return MaskSet(tuple(masks), segmentation.shape, segmentation.affine)
 
 
 def _placed(mask: Mask, low: NDArray[np.int_], shape: tuple[int, int, int]) -> Mask:
@@ -85,23 +90,23 @@ def _placed(mask: Mask, low: NDArray[np.int_], shape: tuple[int, int, int]) -> M
     return out
 
 
-def packed(segments: SegmentSet, **more: Any) -> tuple[bytes, list[bytes]]:
+def packed(masks: MaskSet, **more: Any) -> tuple[bytes, list[bytes]]:
     """The JSON head and each mask's bits; `more` is added to the head."""
-    rows = [{"label": s.label, "term": asdict(s.term), "model": s.model} for s in segments.segments]
-    head = {"shape": list(segments.shape), "affine": segments.affine.tolist(), "segments": rows, **more}
-    return json.dumps(head).encode(), [np.packbits(s.mask).tobytes() for s in segments.segments]
+    rows = [{"label": s.label, "kind": asdict(s.kind), "model": s.model} for s in masks.masks]
+    head = {"shape": list(masks.shape), "affine": masks.affine.tolist(), "segments": rows, **more}
+    return json.dumps(head).encode(), [np.packbits(s.mask).tobytes() for s in masks.masks]
 
 
-def unpacked(head: dict[str, Any], bits: Sequence[bytes]) -> SegmentSet:
+def unpacked(head: dict[str, Any], bits: Sequence[bytes]) -> MaskSet:
     """The other way round. Raises InputError for anything `packed` does not make."""
     try:
         i, j, k = (int(n) for n in head["shape"])
         count = limits.check_shape((i, j, k), 1)
-        segments = []
+        found = []
         for row, data in zip(head["segments"], bits, strict=True):
             mask = np.unpackbits(np.frombuffer(data, np.uint8), count=count).view(np.bool_).reshape(i, j, k)
-            segments.append(Segment(str(row["label"])[:MAX_LABEL_CHARS], mask, _term(row["term"]), row["model"]))
-        return SegmentSet(tuple(segments), (i, j, k), np.array(head["affine"], dtype=np.float64))
+            found.append(NamedMask(str(row["label"])[:MAX_LABEL_CHARS], mask, _kind(row["kind"]), row["model"]))
+        return MaskSet(tuple(found), (i, j, k), np.array(head["affine"], dtype=np.float64))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("The segmentation is damaged.") from error
 
@@ -118,10 +123,19 @@ def bits_bytes(head: dict[str, Any]) -> list[int]:
     return [size] * len(segments)
 
 
-def _term(row: dict[str, Any]) -> Term:
-    codes = {name: None if row[name] is None else _code(row[name]) for name in ("side", "place", "place_side")}
+def named_kind(read: SegmentType) -> SegmentType:
+    """Codes as a file gave them, with the key and label of our type of these codes; no key where they are not ours."""
+    for ours in (*ORGANS.values(), *LESIONS.values()):
+        same = (ours.type.value, ours.type.scheme) == (read.type.value, read.type.scheme)
+        if same and ours.modifier in (None, read.modifier) and (ours.region is None or read.region is not None):
+            return replace(read, key=ours.key, label=ours.label)
+    return replace(read, key="", label=read.type.meaning)
+
+
+def _kind(row: dict[str, Any]) -> SegmentType:
     red, green, blue = (min(255, max(0, int(level))) for level in row["colour"])
-    return Term(_code(row["category"]), _code(row["type"]), (red, green, blue), **codes)
+    sides = (None if row[name] is None else _code(row[name]) for name in ("modifier", "region", "region_modifier"))
+    return named_kind(SegmentType("", "", (red, green, blue), _code(row["category"]), _code(row["type"]), *sides))
 
 
 def _code(row: dict[str, Any]) -> Code:

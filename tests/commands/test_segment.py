@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from asap.cli import main
+from asap.io.dicom_seg import read_segments
 from asap.io.nifti_write import write_nifti
 from asap.io.read import read_volume
 from asap.phantom.case import generate_case
 from asap.segmentation import dice
+from tests.io.synthetic import write_dicom
 
 
 def asap(*arguments: str) -> int:
@@ -25,8 +27,8 @@ def asap(*arguments: str) -> int:
 def test_organs_and_a_clicked_mass_are_written_on_the_scans_own_grid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = generate_case(61_001, required=("mass",))
     mass = next(finding for finding in case.findings if finding.concept == "mass")
-    scan, out = tmp_path / "scan.nii.gz", tmp_path / "out"
-    write_nifti(scan, np.asarray(case.volume.hu), case.volume.affine)
+    scan, out = tmp_path / "series", tmp_path / "out"
+    write_dicom(scan, np.asarray(case.volume.hu), case.volume.affine)
     voxels = np.argwhere(mass.region)
     inside = voxels[np.linalg.norm(voxels - voxels.mean(axis=0), axis=1).argmin()]
     point = ",".join(f"{x:.1f}" for x in case.volume.world_from_voxel(inside.astype(float)))
@@ -43,6 +45,12 @@ def test_organs_and_a_clicked_mass_are_written_on_the_scans_own_grid(tmp_path: P
     assert dice(masks[1], case.organs["left_lung"]) > 0.6
     assert masks[2][tuple(inside)]
     assert document["segments"][0]["modifier"]["meaning"] == "Right"
+    stored = (read_segments(out / document[name], (case.volume.shape, case.volume.affine)) for name in ("slicer", "dicom"))
+    for masks_again in stored:
+        assert [(m.label, m.kind.key, m.model) for m in masks_again.masks] == [
+            (row["name"], row["key"], "asap-mini") for row in document["segments"]
+        ]
+        assert all((kept.mask == mask).all() for kept, mask in zip(masks_again.masks, masks, strict=True))
     assert (out / "segments.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -16,8 +16,8 @@ import pytest
 from asap.errors import InputError
 from asap.io.dicom_seg import read_segments, write_dicom_seg
 from asap.io.read import read_volume
-from asap.io.segments import Segment, SegmentSet
-from asap.terminology import term
+from asap.io.segments import MaskSet, NamedMask
+from asap.segment_types import LESIONS, ORGANS, on_side
 from asap.volume import apply_affine
 from tests.io.synthetic import ORIENTATIONS, ras_affine, stored_as, write_dicom
 from tests.reference import reference_data
@@ -41,7 +41,7 @@ def _chest() -> tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]:
     return case.volume.hu[::2, ::2, ::2], {name: mask[::2, ::2, ::2] for name, mask in masks.items()}
 
 
-def _stored(tmp_path: Path, codes: str, tilt_degrees: float = 0.0) -> tuple[Path, SegmentSet]:
+def _stored(tmp_path: Path, codes: str, tilt_degrees: float = 0.0) -> tuple[Path, MaskSet]:
     """A DICOM series with its axes in the given order, and the segments on the voxels as our reader gives them."""
     hu, masks = _chest()
     ras = ras_affine(SPACING_MM, tilt_degrees)
@@ -52,9 +52,9 @@ def _stored(tmp_path: Path, codes: str, tilt_degrees: float = 0.0) -> tuple[Path
     segments = []
     for name, mask in masks.items():
         side, _, kind = name.partition(" ")
-        coded = term(kind, side) if kind else term(name)  # type: ignore[arg-type]
-        segments.append(Segment(name, mask, coded, "asap-mini" if kind else None))
-    drawn = SegmentSet(tuple(segments), hu.shape, ras).on_grid(volume.shape, volume.affine)
+        coded = on_side(LESIONS[kind], side) if kind else ORGANS[name]  # type: ignore[arg-type]
+        segments.append(NamedMask(name, mask, coded, "asap-mini" if kind else None))
+    drawn = MaskSet(tuple(segments), hu.shape, ras).on_grid(volume.shape, volume.affine)
     return series, drawn
 
 
@@ -85,13 +85,13 @@ def _voxels_mm(mask: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> np.n
     return points[np.lexsort(points.T)]
 
 
-def _check_codes(said: dict[str, Any], segment: Segment) -> None:
+def _check_codes(said: dict[str, Any], segment: NamedMask) -> None:
     wanted = {
-        "SegmentedPropertyCategoryCodeSequence": segment.term.category,
-        "SegmentedPropertyTypeCodeSequence": segment.term.type,
-        "SegmentedPropertyTypeModifierCodeSequence": segment.term.side,
-        "AnatomicRegionSequence": segment.term.place,
-        "AnatomicRegionModifierSequence": segment.term.place_side,
+        "SegmentedPropertyCategoryCodeSequence": segment.kind.category,
+        "SegmentedPropertyTypeCodeSequence": segment.kind.type,
+        "SegmentedPropertyTypeModifierCodeSequence": segment.kind.modifier,
+        "AnatomicRegionSequence": segment.kind.region,
+        "AnatomicRegionModifierSequence": segment.kind.region_modifier,
     }
     for name, code in wanted.items():
         found = said.get(name)
@@ -101,23 +101,23 @@ def _check_codes(said: dict[str, Any], segment: Segment) -> None:
     assert said.get("SegmentAlgorithmName") == segment.model
 
 
-def _check(series: Path, drawn: SegmentSet, tmp_path: Path) -> None:
+def _check(series: Path, drawn: MaskSet, tmp_path: Path) -> None:
     seg = tmp_path / "out.dcm"
     write_dicom_seg(seg, drawn, series)
     judged = subprocess.run(["dciodvfy", str(seg)], capture_output=True, text=True, timeout=60, check=False)
     assert "Error" not in judged.stderr, judged.stderr
     ours = read_segments(seg, (drawn.shape, drawn.affine))
     theirs = _dcmqi(seg, tmp_path / "dcmqi")
-    assert len(theirs) == len(drawn.segments)
+    assert len(theirs) == len(drawn.masks)
     for segment, mine, (said, mask, affine) in zip(
-        sorted(drawn.segments, key=lambda s: s.label), sorted(ours.segments, key=lambda s: s.label), theirs, strict=True
+        sorted(drawn.masks, key=lambda s: s.label), sorted(ours.masks, key=lambda s: s.label), theirs, strict=True
     ):
         assert said["SegmentLabel"] == mine.label == segment.label
         assert (mine.mask == segment.mask).all()  # Dice 1.0
-        assert (mine.term.type, mine.term.side, mine.term.place_side) == (
-            segment.term.type, segment.term.side, segment.term.place_side,
+        assert (mine.kind.key, mine.kind.modifier, mine.kind.region_modifier) == (
+            segment.kind.key, segment.kind.modifier, segment.kind.region_modifier,
         )  # fmt: skip
-        assert np.abs(np.subtract(mine.term.colour, segment.term.colour)).max() <= 1
+        assert np.abs(np.subtract(mine.kind.colour, segment.kind.colour)).max() <= 1
         wanted_mm, found_mm = _voxels_mm(segment.mask, drawn.affine), _voxels_mm(mask, affine)
         assert wanted_mm.shape == found_mm.shape  # Dice 1.0 for dcmqi: the same voxels at the same places
         assert np.abs(wanted_mm - found_mm).max() < 0.05
@@ -150,8 +150,8 @@ def test_a_real_series_comes_back_whole(tmp_path: Path) -> None:
     right_mm = apply_affine(volume.affine, np.argwhere(np.ones((volume.shape[0], 1, 1))).astype(float))[:, 0]
     left_half = (right_mm < right_mm.mean())[:, None, None]
     masks = {"left_lung": air & left_half, "right_lung": air & ~left_half}
-    segments = tuple(Segment(name, mask, term(name), "threshold") for name, mask in masks.items())
-    _check(series, SegmentSet(segments, volume.shape, volume.affine), tmp_path)
+    segments = tuple(NamedMask(name, mask, ORGANS[name], "threshold") for name, mask in masks.items())
+    _check(series, MaskSet(segments, volume.shape, volume.affine), tmp_path)
 
 
 def _need_tools() -> None:
@@ -164,7 +164,7 @@ def test_masks_of_other_voxels_and_strangers_are_refused(tmp_path: Path) -> None
     shifted = drawn.affine.copy()
     shifted[:3, 3] += 0.4 * drawn.affine[:3, 0]
     with pytest.raises(InputError, match="same voxels"):
-        write_dicom_seg(tmp_path / "a.dcm", SegmentSet(drawn.segments, drawn.shape, shifted), series)
+        write_dicom_seg(tmp_path / "a.dcm", MaskSet(drawn.masks, drawn.shape, shifted), series)
     with pytest.raises(InputError, match="neither"):
         (tmp_path / "text").write_text("no segmentation")
         read_segments(tmp_path / "text")

@@ -11,21 +11,21 @@ import pytest
 from asap.errors import InputError
 from asap.io.dicom_seg import read_segments
 from asap.io.seg_nrrd import read_seg_nrrd, write_seg_nrrd
-from asap.io.segments import Segment, SegmentSet
-from asap.terminology import TERMS, term
+from asap.io.segments import MaskSet, NamedMask
+from asap.segment_types import LESIONS, ORGANS, on_side
 from tests.io.synthetic import LPS, ras_affine
 
 
-def _drawn(tilt_degrees: float = 0.0) -> SegmentSet:
+def _drawn(tilt_degrees: float = 0.0) -> MaskSet:
     """Two lungs apart, and a mass that overlaps one of them."""
     shape = (12, 10, 8)
     masks = {name: np.zeros(shape, dtype=np.bool_) for name in ("left_lung", "right_lung", "mass")}
     masks["left_lung"][1:5, 2:8, 1:7] = True
     masks["right_lung"][7:11, 2:8, 1:7] = True
     masks["mass"][9:12, 5:9, 3:6] = True
-    terms = {"left_lung": term("left_lung"), "right_lung": term("right_lung"), "mass": term("mass", "right")}
-    segments = tuple(Segment(name, mask, terms[name], "asap-mini" if name == "mass" else None) for name, mask in masks.items())
-    return SegmentSet(segments, shape, ras_affine((1.5, 2.0, 3.0), tilt_degrees))
+    kinds = {"left_lung": ORGANS["left_lung"], "right_lung": ORGANS["right_lung"], "mass": on_side(LESIONS["mass"], "right")}
+    segments = tuple(NamedMask(name, mask, kinds[name], "asap-mini" if name == "mass" else None) for name, mask in masks.items())
+    return MaskSet(segments, shape, ras_affine((1.5, 2.0, 3.0), tilt_degrees))
 
 
 @pytest.mark.parametrize("tilt_degrees", [0.0, 20.0])
@@ -34,13 +34,13 @@ def test_a_written_file_comes_back_whole(tilt_degrees: float, tmp_path: Path) ->
     write_seg_nrrd(tmp_path / "a.seg.nrrd", drawn)
     back = read_seg_nrrd(tmp_path / "a.seg.nrrd")
     assert np.allclose(back.affine, drawn.affine)
-    for one, other in zip(drawn.segments, back.segments, strict=True):
+    for one, other in zip(drawn.masks, back.masks, strict=True):
         assert (one.mask == other.mask).all()
-        assert (one.label, one.term, one.model) == (other.label, other.term, other.model)
+        assert (one.label, one.kind, one.model) == (other.label, other.kind, other.model)
     assert (tmp_path / "a.seg.nrrd").read_bytes() == _written_again(drawn, tmp_path)
 
 
-def _written_again(drawn: SegmentSet, tmp_path: Path) -> bytes:
+def _written_again(drawn: MaskSet, tmp_path: Path) -> bytes:
     write_seg_nrrd(tmp_path / "b.seg.nrrd", drawn)
     return (tmp_path / "b.seg.nrrd").read_bytes()
 
@@ -50,7 +50,7 @@ def test_pynrrd_reads_layers_and_codes(tmp_path: Path) -> None:
     write_seg_nrrd(tmp_path / "a.seg.nrrd", drawn)
     data, header = nrrd.read(str(tmp_path / "a.seg.nrrd"), index_order="F")
     assert data.shape == (2, *drawn.shape)  # the mass overlaps a lung: two layers
-    for n, segment in enumerate(drawn.segments):
+    for n, segment in enumerate(drawn.masks):
         layer, label = int(header[f"Segment{n}_Layer"]), int(header[f"Segment{n}_LabelValue"])
         assert ((data[layer] == label) == segment.mask).all()
     assert np.allclose(header["space origin"], (LPS @ drawn.affine)[:3, 3])
@@ -73,13 +73,13 @@ def test_slicer_reads_it(tmp_path: Path) -> None:
     assert storage.ReadData(node) == 1
     held = node.GetSegmentation()
     assert held.GetNumberOfSegments() == 3
-    for n, segment in enumerate(drawn.segments):
+    for n, segment in enumerate(drawn.masks):
         name = held.GetNthSegmentID(n)
         theirs = held.GetSegment(name)
         assert theirs.GetName() == segment.label
-        assert np.allclose(theirs.GetColor(), np.array(segment.term.colour) / 255, atol=1e-3)
+        assert np.allclose(theirs.GetColor(), np.array(segment.kind.colour) / 255, atol=1e-3)
         tag = slicer.vtkSegment.GetTerminologyEntryTagName() if hasattr(slicer, "vtkSegment") else "TerminologyEntry"
-        assert segment.term.type.value in _tag(theirs, tag)
+        assert segment.kind.type.value in _tag(theirs, tag)
         image = theirs.GetRepresentation("Binary labelmap")
         labels = vtk_to_numpy(image.GetPointData().GetScalars())
         assert np.count_nonzero(labels == theirs.GetLabelValue()) == np.count_nonzero(segment.mask)
@@ -99,7 +99,7 @@ def test_a_file_of_others_is_read_apart_and_damage_is_refused(tmp_path: Path) ->
     path = tmp_path / "a.seg.nrrd"
     write_seg_nrrd(path, drawn)
     back = read_segments(path, (drawn.shape, drawn.affine))
-    assert [s.label for s in back.segments] == ["left_lung", "right_lung", "mass"]
+    assert [s.label for s in back.masks] == ["left_lung", "right_lung", "mass"]
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError):
         read_segments(path)
@@ -108,12 +108,8 @@ def test_a_file_of_others_is_read_apart_and_damage_is_refused(tmp_path: Path) ->
         read_segments(path)
 
 
-def test_every_code_is_named_once_and_sides_are_only_where_they_make_sense() -> None:
-    kinds = [(t.type.value, t.side, t.place) for t in TERMS.values()]
+def test_every_kind_has_codes_of_its_own_and_sides_are_only_where_they_make_sense() -> None:
+    kinds = [(t.type.value, t.modifier, t.region) for t in (*ORGANS.values(), *LESIONS.values())]
     assert len(set(kinds)) == len(kinds)
-    with pytest.raises(InputError, match="is not named left"):
-        term("heart", "left")
-    with pytest.raises(InputError):
-        term("right_lung", "left")
-    assert term("Left Lung").side == term("lung", "left").side != term("right lung").side
-    assert term("something of a user's own").type.meaning == "Tissue"
+    with pytest.raises(InputError, match="no organ of which there are two"):
+        on_side(ORGANS["heart"], "left")

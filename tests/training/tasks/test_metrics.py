@@ -7,10 +7,10 @@ from math import inf, isnan
 
 import numpy as np
 import pytest
-from asap_training.tasks.metrics import overlap, surface_distances_mm
 
 from asap.io.read import read_labels
 from asap.volume import spacing_of
+from asap_training.tasks.metrics import overlap, surface_distances_mm
 from tests.reference import reference_data
 
 CASES = ("aorta_vs_organ_aorta_T264", "lung2_tumour_perturbed", "cip_wholelung_perturbed")
