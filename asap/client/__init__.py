@@ -33,7 +33,8 @@ from .protocol import (
     StudyState,
     Timeouts,
 )
-from .wire import HeatmapBox
+from .segments import CodeOf, SegmentAnswer, SegmentPrompt, SegmentsAnswer
+from .wire import HeatmapBox, MaskBox
 
 __all__ = [
     "AsapClient",
@@ -41,12 +42,14 @@ __all__ = [
     "Cancelled",
     "CertificateRefused",
     "ClientError",
+    "CodeOf",
     "Coverage",
     "DatastoreImage",
     "EncodeAnswer",
     "GroundAnswer",
     "HeatmapBox",
     "JobFailed",
+    "MaskBox",
     "ModelInfo",
     "ModelUsed",
     "NotAsapServer",
@@ -56,6 +59,9 @@ __all__ = [
     "ProxyError",
     "QueueFull",
     "RequestRefused",
+    "SegmentAnswer",
+    "SegmentPrompt",
+    "SegmentsAnswer",
     "SentenceAnswer",
     "ServerInfo",
     "ServerLimits",

@@ -26,6 +26,7 @@ from .protocol import (
     ground_answer,
     study_state,
 )
+from .segments import SegmentPrompt, SegmentsAnswer, prompt_record, segments_answer
 from .session import Session
 from .transport import Transport
 from .upload import upload_study
@@ -164,6 +165,29 @@ class AsapClient:
         asked: dict[str, Any] = {"report": report} if sentences is None else {"sentences": list(sentences)}
         question = {"task": "ground", "model": model, "fine": fine, "supersede": supersede, "wait_s": WAIT_S, **asked}
         return ground_answer(self._run(study, question, progress, cancel))
+
+    def segment(
+        self,
+        study: str,
+        *,
+        targets: Sequence[str] = (),
+        prompt: SegmentPrompt | None = None,
+        base: str | None = None,
+        model: str | None = None,
+        supersede: bool = True,
+        progress: ProgressCall | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> SegmentsAnswer:
+        """Organs by their names ("lungs", "heart"), or one lesion by prompts, on the case's own voxels.
+
+        base: the revision of the lesion this corrects; the answer then holds only the box that changed. supersede: an earlier
+        segmentation of this case that is not finished is given up. Raises JobFailed ("not_chest"), RequestRefused, Cancelled.
+        """
+        if (not targets) == (prompt is None):
+            raise ValueError("give either targets or a prompt")
+        asked: dict[str, Any] = {"targets": list(targets)} if prompt is None else {"prompt": prompt_record(prompt), "base": base}
+        question = {"task": "segment", "model": model, "supersede": supersede, "wait_s": WAIT_S, **asked}
+        return segments_answer(self._run(study, question, progress, cancel))
 
     def heartbeat(self) -> None:
         """Tell the server that this session is alive. Raises SessionGone when it no longer is."""

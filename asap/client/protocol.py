@@ -270,7 +270,7 @@ def encode_answer(value: Any) -> EncodeAnswer:
     record = checks.mapping(value, "result")
     return EncodeAnswer(
         study=checks.hex_id(record.get("study"), "study"),
-        model=_model_used(record.get("model")),
+        model=model_used(record.get("model")),
         seconds=checks.number(record.get("seconds"), "seconds", least=0.0),
         identity=checks.text(record.get("identity"), "identity", at_most=64),
         coverage=_coverage(record.get("coverage")),
@@ -282,7 +282,7 @@ def ground_answer(value: Any) -> GroundAnswer:
     record = checks.mapping(value, "result")
     return GroundAnswer(
         study=checks.hex_id(record.get("study"), "study"),
-        model=_model_used(record.get("model")),
+        model=model_used(record.get("model")),
         notice=checks.text(record.get("notice"), "notice", at_most=1000),
         sentences=tuple(
             sentence_answer(row) for row in checks.items(record.get("sentences"), "sentences", at_most=MAX_SENTENCES)
@@ -324,7 +324,8 @@ def _span(value: Any) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _model_used(value: Any) -> ModelUsed:
+def model_used(value: Any) -> ModelUsed:
+    """The model an answer came from."""
     record = checks.mapping(value, "model")
     return ModelUsed(
         checks.text(record.get("name"), "model.name", at_most=200),

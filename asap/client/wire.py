@@ -1,4 +1,4 @@
-"""The two binary formats of the protocol: a heatmap's box, and the voxels of an upload.
+"""The three binary formats of the protocol: a heatmap's box, the box of a mask, and the voxels of an upload.
 
 Both are checked in full on either side: sizes are computed first, and inflating stops one byte after the computed size.
 """
@@ -23,9 +23,25 @@ TOP_LEVEL = 63
 MAX_BOX_CELLS = 2**18
 MAX_GRID_SIDE = 4096
 MAX_MAP_CHARS = 2**17  # a box of the largest size that does not compress; an honest one takes a tenth
+MAX_MASK_VOXELS = 2**31
+MAX_MASK_CHARS = 2**26
 DEFLATE_MAP = 9
+DEFLATE_MASK = 6
 DEFLATE_VOXELS = 1
 CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class MaskBox:
+    """A box of voxels cut out of a mask on the case's own voxels.
+
+    start_ijk: its first voxel. shape: voxels (i, j, k); 0 x 0 x 0 is nothing at all. bits: one a voxel, the highest bit of a
+    byte first, C order over `shape`, the last byte filled up with zeros.
+    """
+
+    start_ijk: Triple
+    shape: Triple
+    bits: bytes
 
 
 @dataclass(frozen=True)
@@ -76,11 +92,7 @@ def unpack_map(record: Mapping[str, Any]) -> HeatmapBox:
     """The box of a JSON record. Raises ProtocolError for anything that is not one."""
     geometry = _check_geometry(checks.mapping(record, "map"))
     data = checks.text(record.get("data"), "map.data", at_most=MAX_MAP_CHARS)
-    try:
-        deflated = base64.b64decode(data.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ProtocolError("The data of a map are not base64.") from error
-    levels = bytes(inflate_exactly([deflated], math.prod(geometry.shape)))
+    levels = bytes(inflate_exactly([_from_base64(data)], math.prod(geometry.shape)))
     _check_levels(levels, geometry.shape)
     return HeatmapBox(
         geometry.shape,
@@ -91,6 +103,36 @@ def unpack_map(record: Mapping[str, Any]) -> HeatmapBox:
         geometry.threshold,
         levels,
     )
+
+
+def pack_mask(box: MaskBox) -> dict[str, Any]:
+    """The JSON record of a mask's box. Raises ProtocolError for a box that `unpack_mask` would refuse."""
+    if len(box.bits) != _mask_bytes(box.shape):
+        raise ProtocolError("A mask's bits do not fill its box.")
+    data = base64.b64encode(zlib.compress(box.bits, DEFLATE_MASK)).decode("ascii")
+    return {"start_ijk": list(box.start_ijk), "shape": list(box.shape), "data": data}
+
+
+def unpack_mask(record: Mapping[str, Any]) -> MaskBox:
+    """The box of a JSON record. Raises ProtocolError for anything that is not one."""
+    fields = checks.mapping(record, "mask")
+    start = checks.triple(fields.get("start_ijk"), "mask.start_ijk", least=0, most=MAX_GRID_SIDE)
+    shape = checks.triple(fields.get("shape"), "mask.shape", least=0, most=MAX_GRID_SIDE)
+    if math.prod(shape) > MAX_MASK_VOXELS:
+        raise ProtocolError(f"A mask's box has more than {MAX_MASK_VOXELS} voxels.")
+    data = checks.text(fields.get("data"), "mask.data", at_most=MAX_MASK_CHARS)
+    return MaskBox(start, shape, bytes(inflate_exactly([_from_base64(data)], _mask_bytes(shape))))
+
+
+def _mask_bytes(shape: Triple) -> int:
+    return (math.prod(shape) + 7) // 8
+
+
+def _from_base64(data: str) -> bytes:
+    try:
+        return base64.b64decode(data.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ProtocolError("The data of a box are not base64.") from error
 
 
 def pack_voxels(voxels: bytes | memoryview, tell: Callable[[float], None] | None = None) -> bytes:
