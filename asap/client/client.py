@@ -185,8 +185,10 @@ class AsapClient:
         """
         if (not targets) == (prompt is None):
             raise ValueError("give either targets or a prompt")
-        asked: dict[str, Any] = {"targets": list(targets)} if prompt is None else {"prompt": prompt_record(prompt), "base": base}
-        question = {"task": "segment", "model": model, "supersede": supersede, "wait_s": WAIT_S, **asked}
+        asked: dict[str, Any] = {"task": "segment", "targets": list(targets)}
+        if prompt is not None:
+            asked = {"task": "lesion", "prompt": prompt_record(prompt), "base": base}
+        question = {"model": model, "supersede": supersede, "wait_s": WAIT_S, **asked}
         return segments_answer(self._run(study, question, progress, cancel))
 
     def heartbeat(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from asap.pause import Pause, no_pause
 from asap.volume import Volume, spacing_of
+from monailabel_app.server.revisions import Revisions
 from monailabel_app.server.service_config import StudySource
 from monailabel_app.server.service_errors import conflict, not_found, unprocessable
 from monailabel_app.server.uploads import UploadSpec, digest, read_volume, reserve, write_part
@@ -67,6 +68,7 @@ class Study:
         self.owner = owner if isinstance(source, Upload) else None
         self.closed = False
         self.coverage: dict[str, Any] | None = None
+        self.revisions = Revisions()
         self._source = source
         self._archive = archive
         self._geometry: tuple[list[int], list[float]] | None = None

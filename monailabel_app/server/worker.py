@@ -39,9 +39,12 @@ class Worker:
         self.shelf = FeatureShelf(config.feature_memory_bytes)
         self.lanes = Lanes(limit=config.queue, yield_s=config.yield_s, run_image=self._run_image, run_text=self._run_text)
         self.engines = engines
+        self._open: tuple[Study, Volume] | None = None
 
     def release(self, study: Study) -> None:
         """Forget a study that was closed; an upload's features go from memory and disk."""
+        if self._open is not None and self._open[0] is study:
+            self._open = None
         for model, features in self.shelf.drop(study):
             if study.owner is not None:
                 self.engines[model].forget(study.owner, features.identity)
@@ -169,11 +172,23 @@ class Worker:
             engine=self.engines[job.question.model],
             features=features,
             encode_s=job.encode_s,
-            volume=lambda: job.study.volume(lambda: self.lanes.check(job)),
+            volume=lambda: self._open_volume(job),
+            revisions=job.study.revisions,
             progress=job.progress,
             pause=lambda: waits(job),
         )
         return job.question.answer(case)
+
+    def _open_volume(self, job: Job) -> Volume:
+        """The voxels of a job's study: of the study last asked about they are still there, for the next click."""
+        held = self._open
+        if held is not None and held[0] is job.study:
+            return held[1]
+        volume = job.study.volume(lambda: self.lanes.check(job))
+        self._open = (job.study, volume)
+        if job.study.closed:
+            self._open = None
+        return volume
 
     def _step(self, job: Job, steps: Steps) -> bool:
         """One step of a job's answer; True when it is complete."""

@@ -11,11 +11,14 @@ from pydantic import Field
 from monailabel_app.server.kinds.encode import ENCODE
 from monailabel_app.server.kinds.ground import GROUND
 from monailabel_app.server.kinds.kind import Kind
+from monailabel_app.server.kinds.segment import LESION, SEGMENT
 from monailabel_app.server.schemas import Answered, Asked, Exact, Id
 
 KINDS: dict[str, Kind] = {
     "encode": ENCODE,
     "ground": GROUND,
+    "segment": SEGMENT,
+    "lesion": LESION,
 }
 
 # One of any kind, told apart by its task. For the type checker the fields that all kinds share.

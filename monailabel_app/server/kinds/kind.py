@@ -11,6 +11,7 @@ from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.pause import Pause
 from asap.volume import Volume
+from monailabel_app.server.revisions import Revisions
 from monailabel_app.server.schemas import Asked
 
 Lane = Literal["image", "text"]
@@ -21,15 +22,16 @@ Steps = Generator[None, None, dict[str, Any]]
 class Case:
     """What an answer is made from, and how its work tells its progress and gives way.
 
-    features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already. volume: reads the
-    voxels, which takes seconds. progress: a stage and its share, 0 to 1. pause: to be called every quarter of a second of work
-    or oftener; lets waiting sentences go first, and raises Cancelled.
+    features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already. volume: the voxels;
+    reading them takes seconds the first time. revisions: masks its lesions had. progress: a stage and its share, 0 to 1.
+    pause: to be called every quarter of a second of work or oftener; lets waiting sentences go first, and raises Cancelled.
     """
 
     engine: Engine
     features: StudyFeatures
     encode_s: float
     volume: Callable[[], Volume]
+    revisions: Revisions
     progress: Progress
     pause: Pause
 

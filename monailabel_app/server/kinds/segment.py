@@ -1,0 +1,177 @@
+"""Segments: organs of a case by name, and one lesion by a person's prompts, corrected click by click."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from asap import limits
+from asap.client.wire import MaskBox, pack_mask
+from asap.errors import InputError
+from asap.prompt import Prompt
+from asap.segment_types import organ_keys
+from asap.segmentation import Segment
+from asap.text.read import read_sentence
+from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
+from monailabel_app.server.revisions import changed_box, whole_box
+from monailabel_app.server.schemas import Answered, Asked, Cells, Exact, Id, Point
+
+MAX_TARGETS = 64
+Points = Annotated[list[Point], Field(max_length=limits.MAX_PROMPT_POINTS)]
+Strokes = Annotated[list[Points], Field(max_length=limits.MAX_PROMPT_POINTS)]
+Corners = Annotated[list[Point], Field(min_length=2, max_length=2)]
+
+
+class SegmentRequest(Asked):
+    """Organs without a prompt. targets: their keys, or groups of them such as "lungs"."""
+
+    task: Literal["segment"]
+    targets: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=MAX_TARGETS)
+    supersede: bool = True
+
+
+class PromptRecord(Exact):
+    """All that was said about one lesion so far, in RAS+ mm; at least one thing that says where."""
+
+    include: Points = Field(default_factory=list)
+    exclude: Points = Field(default_factory=list)
+    include_strokes: Strokes = Field(default_factory=list)
+    exclude_strokes: Strokes = Field(default_factory=list)
+    box: Corners | None = None
+    sentence: str | None = Field(default=None, min_length=1, max_length=limits.MAX_SENTENCE_CHARS)
+
+    @model_validator(mode="after")
+    def says_where(self) -> PromptRecord:
+        """A point outside alone is no place."""
+        if not (self.include or self.include_strokes or self.box or self.sentence):
+            raise ValueError("say where the lesion is: a point inside it, a stroke, a box or a sentence")
+        return self
+
+
+class LesionRequest(Asked):
+    """One lesion. base: the revision that this corrects; the answer then holds only the box that changed."""
+
+    task: Literal["lesion"]
+    prompt: PromptRecord
+    base: Id | None = None
+    supersede: bool = True
+
+
+class CodeRecord(Exact):
+    """A DICOM code."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+class MaskRecord(Exact):
+    """A box of a mask. data: base64 of zlib of one bit a voxel, the highest first, C order."""
+
+    start_ijk: Cells
+    shape: Cells
+    data: str
+
+
+class SegmentRecord(Exact):
+    """One segment on the case's own voxels. base: what the box changes; null when the box is the whole segment."""
+
+    name: str
+    key: str
+    colour: Cells
+    category: CodeRecord
+    type: CodeRecord
+    modifier: CodeRecord | None
+    region: CodeRecord | None
+    region_modifier: CodeRecord | None
+    volume_ml: float
+    longest_diameter_mm: float
+    mean_hu: float
+    source: str
+    revision: Id
+    base: Id | None
+    box: MaskRecord
+
+
+class SegmentResult(Answered):
+    """Organs that were found, in the order asked."""
+
+    task: Literal["segment"]
+    segments: list[SegmentRecord]
+
+
+class LesionResult(Answered):
+    """The lesion; no segment when nothing is there."""
+
+    task: Literal["lesion"]
+    segments: list[SegmentRecord]
+
+
+def prepare_organs(request: SegmentRequest) -> Answer:
+    """Read the targets. Raises InputError for one that nobody knows."""
+    keys = organ_keys(tuple(request.targets))
+
+    def answer(case: Case) -> Steps:
+        yield from ()
+        case.engine.organs.require(keys)
+        found = case.engine.organs.segment(case.volume(), case.features, keys, progress=case.progress, pause=case.pause)
+        return {"segments": [_record(case, segment) for segment in found.segments]}
+
+    return answer
+
+
+def prepare_lesion(request: LesionRequest) -> Answer:
+    """Read the prompt."""
+    asked = request.prompt
+    sentence = None if asked.sentence is None else read_sentence(asked.sentence)
+
+    def answer(case: Case) -> Steps:
+        yield from ()
+        grounding = None if sentence is None else case.engine.ground(case.features, [sentence])[0]
+        if grounding is not None and grounding.heatmap is None and not (asked.include or asked.include_strokes or asked.box):
+            raise InputError(f"The sentence has no place to segment: {grounding.reason}")
+        before = case.revisions.find(request.base)
+        prompt = Prompt(
+            include=tuple(_point(point) for point in asked.include),
+            exclude=tuple(_point(point) for point in asked.exclude),
+            include_strokes=tuple(tuple(_point(point) for point in stroke) for stroke in asked.include_strokes),
+            exclude_strokes=tuple(tuple(_point(point) for point in stroke) for stroke in asked.exclude_strokes),
+            box=None if asked.box is None else (_point(asked.box[0]), _point(asked.box[1])),
+            grounding=grounding,
+            previous=before,
+        )
+        case.progress("segmenting", 0.0)
+        found = case.engine.segment_prompted(case.volume(), case.features, prompt)
+        return {"segments": [] if found is None else [_record(case, found, request.base if before else None, before)]}
+
+    return answer
+
+
+def _point(point: list[float]) -> tuple[float, float, float]:
+    r, a, s = point
+    return r, a, s
+
+
+def _record(case: Case, segment: Segment, base: str | None = None, before: Segment | None = None) -> dict[str, Any]:
+    box: MaskBox = whole_box(segment) if before is None else changed_box(before, segment)
+    kind, measured = segment.kind, segment.measurements
+    codes = {name: getattr(kind, name) for name in ("category", "type", "modifier", "region", "region_modifier")}
+    return {
+        "name": segment.name,
+        "key": kind.key,
+        "colour": list(kind.colour),
+        **{name: None if code is None else asdict(code) for name, code in codes.items()},
+        "volume_ml": round(measured.volume_ml, 3),
+        "longest_diameter_mm": round(measured.longest_diameter_mm, 1),
+        "mean_hu": round(measured.mean_hu, 1),
+        "source": segment.source,
+        "revision": case.revisions.add(segment),
+        "base": base,
+        "box": pack_mask(box),
+    }
+
+
+SEGMENT = Kind(SegmentRequest, SegmentResult, prepare_organs, lane="image")
+LESION = Kind(LesionRequest, LesionResult, prepare_lesion)
