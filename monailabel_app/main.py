@@ -26,6 +26,8 @@ from asap.errors import InputError
 from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDatastore
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
+from monailabel_app.lib.infers.segment import ClickTask, OrganTask
+from monailabel_app.lib.open_case import OpenCase
 from monailabel_app.lib.strategies import RandomUnlabelled
 from monailabel_app.lib.turns import Turns, Work, one_at_a_time
 from monailabel_app.server.settings import GUARDED, is_loopback
@@ -57,14 +59,25 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             conf,
             name="ASAP",
             description="A report sentence finds its region in a chest CT. Research use. AI-generated. Not for diagnosis.",
-            labels=["region"],
+            labels=[],  # those of the models together
         )
 
     def init_infers(self) -> dict[str, InferTask]:
-        """One task for each model."""
+        """For each model grounding, organs, and a lesion from clicks."""
         named = self.conf.get("models", "")
         names = tuple(name for name in named.split(",") if name) or DEFAULT_MODELS
-        return {name: GroundTask(engine, self._take_turn) for name, engine in engines(names).items()}
+        tasks: dict[str, InferTask] = {}
+        for name, engine in engines(names).items():
+            case = OpenCase(engine)
+            tasks[name] = GroundTask(engine, self._take_turn)
+            tasks[f"{name}-organs"] = OrganTask(engine, case, self._take_turn)
+            tasks[f"{name}-clicks"] = ClickTask(engine, case, self._take_turn)
+        return tasks
+
+    def parameters(self, model: str) -> frozenset[str]:
+        """What a request to a model may hold."""
+        allowed: frozenset[str] = self._infers[model].parameters
+        return allowed
 
     def _take_turn(self, work: Work) -> None:
         self.turns(work)

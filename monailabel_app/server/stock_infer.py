@@ -16,7 +16,6 @@ from monailabel_app.server.service_errors import ServiceError
 from monailabel_app.server.stock_names import checked_extension, json_object, stored_upload
 from monailabel_app.server.stock_sessions import session_image
 
-USED_KEYS = frozenset({"sentence", "report", "fine", "result_extension", "result_compress"})
 # What MONAI Label's clients add on their own; none of it changes an answer.
 IGNORED_KEYS = frozenset({"client_id", "result_dtype", "label_info", "description", "model"})
 MAX_PARAMS_CHARS = 8 * limits.MAX_REPORT_CHARS
@@ -39,14 +38,15 @@ def run_inference(  # noqa: PLR0917 - FastAPI passes them by name
     file: Annotated[UploadFile | None, File()] = None,
     output: Output | None = None,
 ) -> Response:
-    """Ground the sentence or report in `params` in the image of a datastore id, a session, or the uploaded file."""
+    """Answer what `params` ask of a model about the image of a datastore id, a session, or the uploaded file."""
     app = app_instance()
     if model not in app.info()["models"]:
         raise ServiceError(404, "not_found", "The server offers no such model; see /info/.")
     asked = json_object(params, MAX_PARAMS_CHARS)
-    if asked.keys() - USED_KEYS - IGNORED_KEYS:
-        raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(USED_KEYS))}.")
-    request = {"model": model, **{key: asked[key] for key in asked.keys() & USED_KEYS}}
+    used: frozenset[str] = app.parameters(model)
+    if asked.keys() - used - IGNORED_KEYS:
+        raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(used))}.")
+    request = {"model": model, **{key: asked[key] for key in asked.keys() & used}}
     request["labels_wanted"] = output is not Output.json  # drawing and packing them takes seconds
     answer = _infer(app, request, image, session_id, file)
     labels = Path(answer["file"]) if answer["file"] else None

@@ -45,3 +45,15 @@ def study(live: LiveServer, phantom: tuple[Path, Volume]) -> str:
     assert stored.json() == {"image": STUDY}
     assert ask(live, "GET", f"/datastore/image?image={STUDY}").status == 200
     return STUDY
+
+
+@pytest.fixture
+def stock(live: LiveServer, tmp_path: Path) -> object:
+    """MONAI Label's own client, signed in the way its Slicer module does."""
+    from monailabel.client import MONAILabelClient
+
+    client = MONAILabelClient(live.url, tmpdir=str(tmp_path))
+    assert client.auth_enabled()
+    client.update_auth(client.auth_token("reader", live.token))
+    assert client.auth_valid_token()
+    return client

@@ -27,18 +27,6 @@ HEART = "The heart is normal in size."
 NOWHERE = "Comparison: none."
 
 
-@pytest.fixture
-def stock(live: LiveServer, tmp_path: Path) -> object:
-    """MONAI Label's own client, signed in the way its Slicer module does."""
-    from monailabel.client import MONAILabelClient
-
-    client = MONAILabelClient(live.url, tmpdir=str(tmp_path))
-    assert client.auth_enabled()
-    client.update_auth(client.auth_token("reader", live.token))
-    assert client.auth_valid_token()
-    return client
-
-
 def test_info_offers_the_model_with_its_card(stock: object) -> None:
     info = stock.info()  # type: ignore[attr-defined]
     model = info["models"]["asap-mini"]

@@ -41,7 +41,9 @@ class GroundRequest:
 
 
 class GroundTask(InferTask):  # type: ignore[misc]
-    """One engine as a task of type segmentation, which is what stock viewers offer a button for."""
+    """One engine as a task of type segmentation, which is what stock viewers offer a button for. parameters: of a request."""
+
+    parameters = frozenset({"sentence", "report", "fine", "result_extension", "result_compress"})
 
     def __init__(self, engine: Engine, turns: Turns) -> None:
         grounder = engine.grounder
