@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import Positional, arg, subcommand
 
 from asap import limits
+from asap.commands.review import Review, review
 from asap.commands.segment_options import SegmentCommand
 from asap.commands.serve import Serve, serve
 from asap.commands.view import View, view
@@ -171,6 +172,7 @@ Command = (
     | Annotated[Report, subcommand("report")]
     | Annotated[Ask, subcommand("ask")]
     | Annotated[Classify, subcommand("classify")]
+    | Annotated[Review, subcommand("review")]
     | Annotated[Serve, subcommand("serve")]
     | Annotated[View, subcommand("view")]
     | Annotated[Weights, subcommand("weights")]
@@ -211,6 +213,8 @@ def run(command: Command) -> int:  # noqa: PLR0911 - one line a command
         return _answer(command)
     if isinstance(command, Demo):
         return _demo(command)
+    if isinstance(command, Review):
+        return review(command, print)
     if isinstance(command, Serve):
         return serve(command)
     if isinstance(command, View):

@@ -1,6 +1,6 @@
 """Reviewing drafts and answers: the standard library and `asap.client` only, so that Slicer, server and command line share it."""
 
-from .decisions import STATES, VERDICTS, Decision, State, Verdict, time_now
+from .decisions import STATES, VERDICTS, Decision, Preference, State, Verdict, time_now
 from .errors import DamagedReview, ReviewError
 from .kept_review import KeptReview
 from .record import from_json, to_json
@@ -15,6 +15,7 @@ __all__ = [
     "DamagedReview",
     "Decision",
     "KeptReview",
+    "Preference",
     "Review",
     "ReviewError",
     "ReviewedAnswer",

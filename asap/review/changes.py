@@ -10,11 +10,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
-from .record import HEAD, amendment_of, answer_of, answer_record, decision_of, from_json, sentence_of, signature_of, to_json
+from .record import (
+    HEAD,
+    amendment_of,
+    answer_of,
+    answer_record,
+    decision_of,
+    from_json,
+    preference_of,
+    sentence_of,
+    signature_of,
+    to_json,
+)
 from .review import Review, ReviewedAnswer, ReviewedSentence
 
 Item = ReviewedSentence | ReviewedAnswer
-Kind = Literal["opened", "asked", "extended", "decided", "undone", "answered", "signed", "amended"]
+Kind = Literal["opened", "asked", "extended", "decided", "undone", "answered", "compared", "signed", "amended"]
 
 
 def change(before: Review | None, after: Review) -> dict[str, Any]:
@@ -33,6 +44,7 @@ def change(before: Review | None, after: Review) -> dict[str, Any]:
     if after.signature != before.signature and after.signature is not None:
         record["signature"] = asdict(after.signature)
     record["amendments"] = [asdict(one) for one in after.amendments[len(before.amendments) :]]
+    record["preferences"] = [asdict(one) for one in after.preferences[len(before.preferences) :]]
     return {name: value for name, value in record.items() if value}
 
 
@@ -54,26 +66,30 @@ def applied(before: Review | None, record: dict[str, Any]) -> Review:
         answers=review.answers + tuple(answer_of(row) for row in record.get("answers", ())),
         signature=signature_of(record["signature"]) if "signature" in record else review.signature,
         amendments=review.amendments + tuple(amendment_of(row) for row in record.get("amendments", ())),
+        preferences=review.preferences + tuple(preference_of(row) for row in record.get("preferences", ())),
     )
 
 
 def kind_of(record: dict[str, Any]) -> tuple[Kind, str, str]:
     """(what happened, to which item such as "sentence 3" or "", the state it now has or ""), without any words of the report."""
-    if "opened" in record:
-        return "opened", "", ""
+    if steps := record.get("steps"):
+        return _kind_of_step(steps[-1])
+    if "preferences" in record:
+        pair = record["preferences"][-1]
+        return "compared", f"answers {pair['first']} and {pair['second']}", ""
     if "amendments" in record:
         about = record["amendments"][-1]["sentence"]
         return "amended", "" if about is None else f"sentence {about}", ""
-    if "signature" in record:
-        return "signed", "", ""
-    if steps := record.get("steps"):
-        step = steps[-1]
-        item = f"{step['of']} {step['index']}"
-        if step["decisions"]:
-            last = step["decisions"][-1]
-            return ("undone" if last["undoes"] is not None else "decided"), item, last["state"]
+    whole: dict[str, Kind] = {"opened": "opened", "signature": "signed", "answers": "asked"}
+    return next((kind for name, kind in whole.items() if name in record), "extended"), "", ""
+
+
+def _kind_of_step(step: dict[str, Any]) -> tuple[Kind, str, str]:
+    item = f"{step['of']} {step['index']}"
+    if not step["decisions"]:
         return "answered", item, ""
-    return ("asked" if record.get("answers") else "extended"), "", ""
+    last = step["decisions"][-1]
+    return ("decided" if last["undoes"] is None else "undone"), item, last["state"]
 
 
 def _pairs(before: Review, after: Review) -> Iterator[tuple[Item, Item, str, int]]:
@@ -92,6 +108,7 @@ def _follows(before: Review, after: Review) -> bool:
         and all(_same_item(old, new) for old, new, _of, _index in _pairs(before, after))
         and before.signature in (None, after.signature)
         and after.amendments[: len(before.amendments)] == before.amendments
+        and after.preferences[: len(before.preferences)] == before.preferences
     )
 
 

@@ -19,6 +19,7 @@ class Decision:
     """time_utc: ISO 8601. text: the wording from then on. number: counts every decision of the review, from 1.
 
     verdict: what the reader said of an answer, None for a sentence. undoes: the number of the decision taken back by this one.
+    seconds: from the moment the answer was shown to the verdict, where that was measured.
     """
 
     state: State
@@ -28,6 +29,18 @@ class Decision:
     number: int
     verdict: Verdict | None = None
     undoes: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Which of two answers to one question is the better one; None when neither is. first, second, better: indices of answers."""
+
+    author: str
+    time_utc: str
+    first: int
+    second: int
+    better: int | None
 
 
 def state_of(verdict: Verdict, correction: str) -> State:

@@ -43,12 +43,18 @@ class Note:
 class Journal:
     """One folder with a journal and its audit trail."""
 
-    def __init__(self, folder: Path, key: bytes, sizes: tuple[int, int], last: str, events: list[dict[str, Any]]) -> None:
+    def __init__(self, folder: Path, key: bytes, sizes: tuple[int, int], events: list[dict[str, Any]], author: str = "") -> None:
         self.folder = folder
         self.events = events
         self._key = key
         self._sizes = sizes
-        self._last = last
+        self._last = START
+        self._author = author
+
+    @property
+    def author(self) -> str:
+        """Who took the first step, "" before it."""
+        return self._author
 
     @property
     def head_sha256(self) -> str:
@@ -71,6 +77,7 @@ class Journal:
                 f"The step could not be written ({error.strerror}); free some space or choose another folder."
             ) from error
         self._sizes, self._last = grown, record["sha256"]
+        self._author = self._author or note.author
         self.events.append(event)
 
     def _record(self, number: int, line: str) -> dict[str, Any]:
@@ -96,7 +103,7 @@ def create(folder: Path) -> Journal:
         sizes = (_begin(folder / AUDIT, {"format": FORMAT}), _begin(folder / JOURNAL, {"format": FORMAT, "key": key.hex()}))
     except OSError as error:
         raise ReviewError("The folder of the review cannot be made or written; choose another one.") from error
-    return Journal(folder, key, (sizes[1], sizes[0]), START, [])
+    return Journal(folder, key, (sizes[1], sizes[0]), [])
 
 
 def opened(folder: Path) -> Journal:
@@ -112,10 +119,11 @@ def opened(folder: Path) -> Journal:
             raise ValueError("another format")
         key = bytes.fromhex(head["key"])
         events = [dict(json.loads(line)["event"]) for line in lines[1:]]
+        author = str(json.loads(lines[1])["note"]["author"]) if events else ""
         records = [dict(json.loads(line)) for line in audit_lines[1:]]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise DamagedReview("This journal is damaged or of another version; use a copy from before that.") from error
-    journal = Journal(folder, key, (journal_size, audit_size), START, events)
+    journal = Journal(folder, key, (journal_size, audit_size), events, author)
     if not 0 <= len(events) - len(records) <= 1:
         raise DamagedReview("Journal and audit trail are not of the same length; use a copy from before that.")
     journal._verify(lines[1:], records)

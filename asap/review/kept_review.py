@@ -22,6 +22,11 @@ class KeptReview:
         self.journal = kept
         self.review = review
 
+    @property
+    def author(self) -> str:
+        """Who began it."""
+        return self.journal.author
+
     def keep(self, review: Review, author: str) -> None:
         """Write what changed; when this returns, it stays. ReviewError when it could not be written: then nothing was added."""
         record = change(self.review, review)
@@ -54,6 +59,6 @@ def opened(folder: Path) -> KeptReview:
 def _model_sha256(review: Review, item: str) -> str:
     """The digest of the model behind an item, else of the first sentence's."""
     of, _, index = item.partition(" ")
-    rows = review.answers if of == "answer" else review.sentences
-    at = int(index) if index else 0
+    rows = review.answers if of.startswith("answer") else review.sentences
+    at = int(index) if index.isdecimal() else 0
     return rows[at].weights_sha256 if at < len(rows) else ""

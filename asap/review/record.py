@@ -12,7 +12,7 @@ from asap.client import ProtocolError, SentenceAnswer
 from asap.client.protocol import sentence_answer
 from asap.client.wire import pack_map
 
-from .decisions import STATES, VERDICTS, Decision
+from .decisions import STATES, VERDICTS, Decision, Preference
 from .errors import DamagedReview
 from .review import Review, ReviewedAnswer, ReviewedSentence
 from .signing import Amendment, Signature, chained, digest, map_digest
@@ -31,6 +31,7 @@ def to_json(review: Review) -> str:
         **{name: getattr(review, name) for name in HEAD},
         "signature": None if review.signature is None else asdict(review.signature),
         "amendments": [asdict(one) for one in review.amendments],
+        "preferences": [asdict(one) for one in review.preferences],
     }
     return f'{compact(head)[:-1]},"sentences":[{sentences}],"answers":[{answers}]}}'
 
@@ -47,6 +48,7 @@ def from_json(text: str) -> Review:
             answers=tuple(answer_of(row) for row in record["answers"]),
             signature=None if record["signature"] is None else signature_of(record["signature"]),
             amendments=tuple(amendment_of(row) for row in record["amendments"]),
+            preferences=tuple(preference_of(row) for row in record["preferences"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError, ProtocolError) as error:
         raise DamagedReview(DAMAGED) from error
@@ -68,7 +70,8 @@ def content_sha256(review: Review) -> str:
     answers = [
         {**_given(one), "evidence": None if one.evidence is None else _fingerprint(one.evidence)} for one in review.answers
     ]
-    return digest([{name: getattr(review, name) for name in HEAD}, sentences, answers])
+    preferences = [asdict(one) for one in review.preferences]
+    return digest([{name: getattr(review, name) for name in HEAD}, sentences, answers, preferences])
 
 
 def check_signature(review: Review) -> None:
@@ -106,7 +109,7 @@ def _given_json(answer: ReviewedAnswer) -> str:
 
 
 def _given(answer: ReviewedAnswer) -> dict[str, Any]:
-    names = ("question", "draft", "model", "weights_sha256", "confidence")
+    names = ("case", "question", "draft", "model", "weights_sha256", "confidence")
     return {name: getattr(answer, name) for name in names} | {"decisions": [asdict(step) for step in answer.decisions]}
 
 
@@ -142,7 +145,7 @@ def answer_of(row: Any) -> ReviewedAnswer:
     """A question and its answer of their record. Errors as for a sentence."""
     confidence = row["confidence"]
     return ReviewedAnswer(
-        **{name: str(row[name]) for name in ("question", "draft", "model", "weights_sha256")},
+        **{name: str(row[name]) for name in ("case", "question", "draft", "model", "weights_sha256")},
         confidence=None if confidence is None else float(confidence),
         evidence=None if row["evidence"] is None else sentence_answer(row["evidence"]),
         decisions=tuple(decision_of(one) for one in row["decisions"]),
@@ -154,10 +157,22 @@ def decision_of(row: Any) -> Decision:
     if row["state"] not in STATES or row["verdict"] not in (None, *VERDICTS):
         raise ValueError("no state")
     texts = {name: str(row[name]) for name in ("author", "time_utc", "text")}
-    undoes = row["undoes"]
+    undoes, seconds = row["undoes"], row["seconds"]
     return Decision(
-        row["state"], **texts, number=int(row["number"]), verdict=row["verdict"], undoes=None if undoes is None else int(undoes)
+        row["state"],
+        **texts,
+        number=int(row["number"]),
+        verdict=row["verdict"],
+        undoes=None if undoes is None else int(undoes),
+        seconds=None if seconds is None else float(seconds),
     )
+
+
+def preference_of(row: Any) -> Preference:
+    """A preference of its record. Errors as for a sentence."""
+    better = row["better"]
+    names = (str(row["author"]), str(row["time_utc"]), int(row["first"]), int(row["second"]))
+    return Preference(*names, None if better is None else int(better))
 
 
 def signature_of(row: Any) -> Signature:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from asap.client import GroundAnswer, SentenceAnswer
 
-from .decisions import STATES, VERDICTS, Decision, State, Verdict, one_line, state_of, time_now
+from .decisions import STATES, VERDICTS, Decision, Preference, State, Verdict, one_line, state_of, time_now
 from .errors import ReviewError
 from .signing import Amendment, Signature
 
@@ -37,7 +37,10 @@ class ReviewedSentence:
 
 @dataclass(frozen=True)
 class ReviewedAnswer:
-    """A question and a model's answer. confidence: calibrated, or None. evidence: where in the CT it was seen, or why not."""
+    """A question and a model's answer. confidence: calibrated, or None. evidence: where in the CT it was seen, or why not.
+
+    case: which CT it is about, in a worklist of many; model: "" where the reader is not to know.
+    """
 
     question: str
     draft: str
@@ -46,6 +49,7 @@ class ReviewedAnswer:
     confidence: float | None = None
     evidence: SentenceAnswer | None = None
     decisions: tuple[Decision, ...] = ()
+    case: str = ""
 
     @property
     def state(self) -> State:
@@ -75,6 +79,7 @@ class Review:
     input_sha256: str = ""
     signature: Signature | None = None
     amendments: tuple[Amendment, ...] = ()
+    preferences: tuple[Preference, ...] = ()
 
     # what was said
 
@@ -111,7 +116,7 @@ class Review:
         decision = Decision(state, author, time_now(), wording, self.next_number)
         return self._with_sentence(index, replace(sentence, decisions=(*sentence.decisions, decision)))
 
-    def judged(self, index: int, verdict: Verdict, author: str, correction: str = "") -> Review:
+    def judged(self, index: int, verdict: Verdict, author: str, correction: str = "", seconds: float | None = None) -> Review:
         """The review after a verdict on an answer; a correction goes with "disagree". ReviewError for another, or once signed."""
         self.must_be_open()
         corrected = " ".join(correction.split())
@@ -119,8 +124,16 @@ class Review:
             raise ReviewError("A verdict is agree, disagree or unsure; a correction goes with disagree.")
         answer = self.answers[index]
         state = state_of(verdict, corrected)
-        decision = Decision(state, author, time_now(), corrected or answer.draft, self.next_number, verdict)
+        decision = Decision(state, author, time_now(), corrected or answer.draft, self.next_number, verdict, seconds=seconds)
         return self._with_answer(index, replace(answer, decisions=(*answer.decisions, decision)))
+
+    def preferred(self, first: int, second: int, better: int | None, author: str) -> Review:
+        """The review after two answers to one question were compared. ReviewError for other answers, or once signed."""
+        self.must_be_open()
+        one, other = self.answers[first], self.answers[second]
+        if first == second or (one.case, one.question) != (other.case, other.question) or better not in (first, second, None):
+            raise ReviewError("Two different answers to one question are compared; one of them is better, or neither.")
+        return replace(self, preferences=(*self.preferences, Preference(author, time_now(), first, second, better)))
 
     def undone(self, author: str) -> Review | None:
         """The review with its last decision taken back by a further one; None without any. ReviewError once it is signed."""
@@ -133,7 +146,7 @@ class Review:
         at = next(n for n, decision in enumerate(item.decisions) if decision.number == number)
         # Undo goes strictly backwards, so what stood before that decision is what its predecessor here says.
         before = item.decisions[at - 1] if at else Decision("draft", "", "", item.draft, 0)
-        back = replace(before, author=author, time_utc=time_now(), number=self.next_number, undoes=number)
+        back = replace(before, author=author, time_utc=time_now(), number=self.next_number, undoes=number, seconds=None)
         if of == "sentence":
             return self._with_sentence(index, replace(self.sentences[index], decisions=(*item.decisions, back)))
         return self._with_answer(index, replace(self.answers[index], decisions=(*item.decisions, back)))
