@@ -12,18 +12,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from monailabel_app.lib.lean_monai import import_monai
 from monailabel_app.lib.torchvision_guard import guard_torchvision
 
 guard_torchvision()
+import_monai()
 
 from monailabel.config import settings
-from monailabel.datastore.dicom import DICOMwebClientX
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.strategy import Strategy
 
 from asap.errors import InputError
-from monailabel_app.lib.datastores import ArchiveDatastore, Datastore, FolderDatastore
+from monailabel_app.lib.archive import ArchiveDatastore
+from monailabel_app.lib.datastores import Datastore, FolderDatastore
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
 from monailabel_app.lib.infers.segment import ClickTask, OrganTask
@@ -94,15 +96,8 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
     def init_datastore(self) -> Datastore:
         """A folder, or a DICOMweb archive."""
         if self.studies.startswith(("http://", "https://")):
-            client = DICOMwebClientX(
-                url=self.studies.rstrip("/"),
-                session=None,
-                qido_url_prefix=settings.MONAI_LABEL_QIDO_PREFIX,
-                wado_url_prefix=settings.MONAI_LABEL_WADO_PREFIX,
-                stow_url_prefix=settings.MONAI_LABEL_STOW_PREFIX,
-            )
             cache = settings.MONAI_LABEL_DICOMWEB_CACHE_PATH or tempfile.mkdtemp(prefix="asap-dicom-")
-            return ArchiveDatastore(client, dict(settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER), Path(cache))
+            return ArchiveDatastore(self.studies, Path(cache))
         return FolderDatastore(self.studies)
 
     def _download_dcmqi_tools(self) -> None:

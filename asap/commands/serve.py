@@ -37,6 +37,8 @@ class Serve:
     """Web pages that may call this server, for instance http://localhost:3000 for OHIF."""
     open_loopback: bool = False
     """Let programs on this machine read the datastore and infer on MONAI Label's own routes without the token."""
+    turn_on: Annotated[tuple[str, ...], arg(metavar="NAME")] = ()
+    """Routes of MONAI Label that are off by default: reload (for the administrator), dicom-proxy (questions to the archive)."""
     sessions: Annotated[int, arg(metavar="N")] = limits.MAX_SESSIONS
     """Most sessions open at the same time."""
     tls_cert: Annotated[Path | None, arg(metavar="FILE")] = None

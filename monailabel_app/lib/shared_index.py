@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
         with self._shared_lock:
             self._read_index()
             yield
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """What every change is made within. Raises InputError where nothing can be kept."""
+        return self._exclusive()
 
     def _read_index(self) -> None:
         try:
@@ -89,12 +93,12 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Change what is noted of an image."""
-        with self._exclusive():
+        with self._changing():
             super().update_image_info(image_id, info)
 
     def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
         """Change what is noted of a label."""
-        with self._exclusive():
+        with self._changing():
             super().update_label_info(label_id, label_tag, info)
 
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
@@ -102,7 +106,7 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
         own_id, extension = self._to_id(Path(image_filename).name)
         image_id = image_id or own_id
         name = self._filename(image_id, extension)
-        with self._exclusive():
+        with self._changing():
             copy_whole(Path(image_filename), Path(self._datastore.image_path()) / name)
             info = {**(image_info or {}), "ts": int(time.time()), "name": name}
             self._datastore.objects[image_id] = ImageLabelModel(image=DataModel(info=info, ext=extension))
@@ -113,7 +117,7 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
         """Take a copy of a label into the folder of its tag and note it. Raises InputError for an unknown image."""
         _, extension = self._to_id(Path(label_filename).name)
         name = self._filename(image_id, extension)
-        with self._exclusive():
+        with self._changing():
             image = self._datastore.objects.get(image_id)
             if image is None:
                 raise InputError("The datastore holds no such image.")
@@ -127,13 +131,13 @@ class SharedIndex(LocalDatastore):  # type: ignore[misc]
 
     def remove_image(self, image_id: str) -> None:
         """Remove an image and its labels. Raises ImageNotFoundException."""
-        with self._exclusive():
+        with self._changing():
             super().remove_image(image_id)
             self._reconcile_datastore()
 
     def remove_label(self, label_id: str, label_tag: str) -> None:
         """Remove one label."""
-        with self._exclusive():
+        with self._changing():
             super().remove_label(label_id, label_tag)
             self._reconcile_datastore()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from asap.errors import AsapError
+from monailabel_app.lib.lean_monai import import_monai
 from monailabel_app.lib.torchvision_guard import guard_torchvision
 from monailabel_app.server.auth import Tokens
 from monailabel_app.server.guards import Application, Guards
@@ -41,6 +42,7 @@ def __getattr__(name: str) -> Application:
 def application(settings: ServerSettings, tokens: Tokens, runtime: Path) -> Guards:
     """Build everything. runtime: this process's private folder. Raises AsapError."""
     guard_torchvision()
+    import_monai()
     _configure_monailabel(settings, runtime)
     from monailabel_app.server.stock_routes import replace_routes  # noqa: PLC0415 - after the settings
 
@@ -83,7 +85,7 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
     from monailabel_app.server.stock_auth import auth_router  # noqa: PLC0415
 
     loaded = engines(settings.models)
-    datastore = None if settings.studies is None else DatastoreStudies(app_instance().datastore())
+    datastore = None if settings.studies is None else DatastoreStudies(lambda: app_instance().datastore())
     service = build_service(
         loaded,
         next(iter(loaded)),

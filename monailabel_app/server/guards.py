@@ -107,7 +107,7 @@ class Guards:
 
     def _admit(self, scope: Scope) -> Match:
         headers: Headers = scope["headers"]
-        match = find_rule(scope["method"], scope["path"])
+        match = find_rule(scope["method"], scope["path"], self._settings.turned_on)
         role = self._tokens.role(bearer_token(headers))
         if not self._may_pass(scope, match, role):
             raise ServiceError(401, "unauthorised", "Show the server's token: it lies in the file the server named at its start.")

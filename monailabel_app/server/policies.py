@@ -2,18 +2,21 @@
 
 open: anybody who passes the Host and Origin checks. read: with the token, or without it from this machine under --open-loopback.
 token: with the token. admin: with the administrator's token. off: nobody.
-Settings that change it: --open-loopback ("read"), --admin-token-file ("admin", which without it nobody passes); "off" has none.
+Settings that change it: --open-loopback ("read"), --admin-token-file ("admin", which without it nobody passes), and --turn-on for
+the routes that name a switch; no setting opens the others that are "off".
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from asap import limits
 
 Policy = Literal["open", "read", "token", "admin", "off"]
+Switch = Literal["reload", "dicom-proxy"]
 ASAP_PREFIX = "/asap/v1/"
 JSON_BYTES = 1 * 2**20
 ASAP_JSON_BYTES = 2 * 2**20  # a report of MAX_REPORT_CHARS, every character escaped
@@ -21,10 +24,15 @@ ASAP_JSON_BYTES = 2 * 2**20  # a report of MAX_REPORT_CHARS, every character esc
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for one route. body_bytes: the largest request body."""
+    """What holds for one route. body_bytes: the largest request body. switch, turned_on: what --turn-on makes of it."""
 
     policy: Policy
     body_bytes: int = 0
+    switch: Switch | None = None
+    turned_on: Policy = "off"
+
+
+PROXY = Rule("off", switch="dicom-proxy", turned_on="read")
 
 
 STOCK_ROUTES: dict[tuple[str, str], Rule] = {
@@ -70,21 +78,22 @@ STOCK_ROUTES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/scoring/"): Rule("off"),
     ("GET", "/model/{model}"): Rule("admin"),
     ("GET", "/model/info/{model}"): Rule("admin"),
-    # Weights that come over the network would be run: never, whatever is asked for.
+    # Weights come with a manifest of digests, checked before they are loaded, and never over the network: no switch.
     ("PUT", "/model/{model}"): Rule("off"),
     ("DELETE", "/model/{model}"): Rule("off"),
-    # Runs the app's folder again, shows server logs, forwards requests to the archive, loads scripts from other hosts.
-    ("POST", "/reload"): Rule("off"),
+    ("POST", "/reload"): Rule("off", switch="reload", turned_on="admin"),
+    # Questions to the archive; what would write to it has no switch.
+    ("GET", "/proxy/dicom/{path}"): PROXY,
+    ("GET", "/proxy/dicom/wado/{path}"): PROXY,
+    ("GET", "/proxy/dicom/qido/{path}"): PROXY,
+    ("GET", "/proxy/dicom/stow/{path}"): Rule("off"),
+    ("POST", "/proxy/dicom/{path}"): Rule("off"),
+    ("POST", "/proxy/dicom/wado/{path}"): Rule("off"),
+    ("POST", "/proxy/dicom/qido/{path}"): Rule("off"),
+    ("POST", "/proxy/dicom/stow/{path}"): Rule("off"),
+    # Show server logs, load scripts from other hosts.
     ("GET", "/logs/"): Rule("off"),
     ("GET", "/logs/gpu"): Rule("off"),
-    ("GET", "/proxy/dicom/{path}"): Rule("off"),
-    ("POST", "/proxy/dicom/{path}"): Rule("off"),
-    ("GET", "/proxy/dicom/wado/{path}"): Rule("off"),
-    ("POST", "/proxy/dicom/wado/{path}"): Rule("off"),
-    ("GET", "/proxy/dicom/qido/{path}"): Rule("off"),
-    ("POST", "/proxy/dicom/qido/{path}"): Rule("off"),
-    ("GET", "/proxy/dicom/stow/{path}"): Rule("off"),
-    ("POST", "/proxy/dicom/stow/{path}"): Rule("off"),
     ("GET", "/ohif/{path}"): Rule("off"),
     ("GET", "/static/{path}"): Rule("off"),
     ("GET", "/"): Rule("off"),
@@ -103,7 +112,10 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(name).replace(r"\{path\}", ".+")))
 
 
-_PATTERNS = [(method, name, _pattern(name)) for method, name in STOCK_ROUTES]
+# The path that takes the rest comes last, so that it does not hide the narrower ones.
+_ORDER = sorted(STOCK_ROUTES, key=lambda route: route[1].count("{path}") * 100 - len(route[1]))
+_PATTERNS = [(method, name, _pattern(name)) for method, name in _ORDER]
+SWITCHES: tuple[Switch, ...] = ("reload", "dicom-proxy")
 
 
 @dataclass(frozen=True)
@@ -115,8 +127,8 @@ class Match:
     path: str
 
 
-def find_rule(method: str, path: str) -> Match | None:
-    """The rule of a request; None when there is no such route. `/info` finds `/info/`."""
+def find_rule(method: str, path: str, turned_on: Collection[Switch] = ()) -> Match | None:
+    """The rule of a request; None when there is no such route. `/info` finds `/info/`. turned_on: the switches that are."""
     if path.startswith(ASAP_PREFIX):
         if (method, path) == ("GET", "/asap/v1/health"):
             return Match(ASAP_HEALTH, path, path)
@@ -126,7 +138,10 @@ def find_rule(method: str, path: str) -> Match | None:
     for candidate in (path, path + "/"):
         for known_method, name, pattern in _PATTERNS:
             if known_method == method and pattern.fullmatch(candidate):
-                return Match(STOCK_ROUTES[known_method, name], name, candidate)
+                rule = STOCK_ROUTES[known_method, name]
+                if rule.switch in turned_on:
+                    rule = replace(rule, policy=rule.turned_on)
+                return Match(rule, name, candidate)
     return None
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from asap.commands.serve import Serve
 from asap.errors import InputError
+from monailabel_app.server.policies import SWITCHES, Switch
 
 GUARDED = "guarded"  # entry of the app's configuration that says that our guards stand in front of it
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -30,6 +31,7 @@ class ServerSettings:
     hosts: frozenset[str]
     origins: frozenset[str]
     open_loopback: bool
+    turned_on: frozenset[Switch]
     sessions: int
     tls: tuple[Path, Path] | None
     loopback: bool
@@ -84,6 +86,7 @@ def checked(command: Serve) -> ServerSettings:
         hosts=frozenset(name.lower() for name in (*LOOPBACK_NAMES, command.host, *command.allow_host)),
         origins=frozenset(_origin(text) for text in command.allow_origin),
         open_loopback=command.open_loopback,
+        turned_on=_switches(command),
         sessions=command.sessions,
         tls=tls,
         loopback=loopback,
@@ -114,6 +117,17 @@ def _check_reach(command: Serve, *, loopback: bool, encrypted: bool) -> None:
             "Other machines would send studies and the token unencrypted: "
             "give --tls-cert and --tls-key, or --behind-proxy where a proxy does that."
         )
+
+
+def _switches(command: Serve) -> frozenset[Switch]:
+    found = frozenset(switch for switch in SWITCHES if switch in command.turn_on)
+    if len(found) != len(set(command.turn_on)):
+        raise InputError(f"--turn-on knows {' and '.join(SWITCHES)}.")
+    if "reload" in found and command.admin_token_file is None:
+        raise InputError("--turn-on reload is for the administrator: name a token for that with --admin-token-file.")
+    if "dicom-proxy" in found and not is_url(command.studies):
+        raise InputError("--turn-on dicom-proxy needs an archive to ask: give its address with --studies.")
+    return found
 
 
 def _origin(text: str) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from monailabel.endpoints import activelearning, batch_infer, datastore, infer, info, model, scoring, session, train
+from monailabel.endpoints import activelearning, batch_infer, datastore, infer, info, model, proxy, scoring, session, train
+from monailabel.interfaces.utils import app as stock_apps
 from monailabel.interfaces.utils.app import app_instance
 
-from monailabel_app.server import stock_datastore, stock_infer, stock_sessions
+from monailabel_app.server import stock_datastore, stock_infer, stock_proxy, stock_sessions
 from monailabel_app.server.service_errors import ServiceError
 
 Handler = Callable[..., Any]
@@ -49,8 +50,27 @@ def replace_routes() -> None:
             ("GET", "/datastore/dataset"): stock_datastore.download_dataset,
         },
     )
+    _replace(
+        proxy.router,
+        {
+            ("GET", "/proxy/dicom/wado/{path:path}"): stock_proxy.ask_wado,
+            ("GET", "/proxy/dicom/qido/{path:path}"): stock_proxy.ask_qido,
+            ("GET", "/proxy/dicom/{path:path}"): stock_proxy.ask_any,
+        },
+    )
+    stock_apps.clear_cache = _rebuild_app  # what POST /reload calls
     _replace(train.router, {("POST", "/train/{model}"): _train})
     _replace(activelearning.router, {("POST", "/activelearning/{strategy}"): _next_sample})
+
+
+def _rebuild_app() -> None:
+    """Make the parts of the app anew. MONAI Label would run the files of the app folder again."""
+    old = app_instance()
+    new = type(old)(app_dir=old.app_dir, studies=old.studies, conf=old.conf)
+    new.turns = old.turns
+    for key in [key for key, app in stock_apps.apps.items() if app is old]:
+        stock_apps.apps[key] = new
+    old.datastore().close()
 
 
 def _train(model: str) -> None:

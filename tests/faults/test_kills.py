@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tests.thorax import thorax
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 
+TIMES = 10
 LONG_REPORT = [f"There is a nodule of {n} mm in the left lung." for n in range(1, 501)]
 
 
@@ -87,6 +89,12 @@ def killed_during_answer(server: LiveServer) -> tuple[str, str]:
     )
 
 
+def processor_s(pid: int) -> float:
+    """Processor seconds of a process so far, which other work on the machine does not change much."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def check_nothing_is_left(server: LiveServer, session: str, study: str, left: list[Path]) -> None:
     """The new server knows neither session nor study and the old one's files are gone; it works."""
     assert not [path for path in left if path.exists()]
@@ -99,20 +107,18 @@ def check_nothing_is_left(server: LiveServer, session: str, study: str, left: li
     client.close()
 
 
-@pytest.mark.parametrize(
-    "times",
-    [
-        pytest.param(1, marks=pytest.mark.slow),
-        pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
-    ],
-)
-def test_killed_during_upload_encode_and_answer(tmp_path: Path, times: int) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_ten_times_each_during_upload_encode_and_answer(tmp_path: Path) -> None:
     """Kill at each stage in turn; every restart is checked, and is the next to be killed."""
-    ways = (killed_during_upload, killed_during_encode, killed_during_answer) * times
+    ways = (killed_during_upload, killed_during_encode, killed_during_answer) * TIMES
     session, study, left = "", "", []
+    starts: list[float] = []
+    busy: list[float] = []
     for way in (*ways, None):
         with live_server(tmp_path) as server:
-            print(f"ready after {server.start_s:.1f} s")  # noqa: T201
+            starts.append(server.start_s)
+            busy.append(processor_s(server.pid))
             if session:
                 check_nothing_is_left(server, session, study, left)
             if way is None:
@@ -122,3 +128,4 @@ def test_killed_during_upload_encode_and_answer(tmp_path: Path, times: int) -> N
                 session, study = way(server)
                 left = list(server.temp.iterdir())
                 assert left
+    print(f"{len(ways)} kills; ready after {min(starts):.1f} to {max(starts):.1f} s, at best {min(busy):.1f} of the processor's")  # noqa: T201

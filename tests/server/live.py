@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 120.0
+START_S = 240.0
 STOP_S = 20.0
 
 
@@ -54,11 +55,17 @@ class LiveServer:
 
 @contextmanager
 def live_server(
-    folder: Path, *arguments: str, studies: Path | str | None = None, environment: dict[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    studies: Path | str | None = None,
+    environment: dict[str, str] | None = None,
+    trust: Path | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[LiveServer]:
     """Start `python -m monailabel_app.serve` on a free port with a studies folder below `folder`; stop it at the end.
 
     arguments: further words of the command, for instance "--models", "asap-test". studies: another folder or a DICOMweb address.
+    trust: the certificate it serves with. within: a command that becomes the server, with another view of the disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temp, log = folder / "temp", folder / "server.log"
@@ -68,7 +75,7 @@ def live_server(
         studies.mkdir(exist_ok=True)
     tokens = [folder / "token", folder / "admin-token"]
     command: Sequence[str] = [
-        sys.executable, "-m", "monailabel_app.serve", "--studies", str(studies), "--port", "0",
+        *within, sys.executable, "-m", "monailabel_app.serve", "--studies", str(studies), "--port", "0",
         "--token-file", str(tokens[0]), "--admin-token-file", str(tokens[1]), *arguments,
     ]  # fmt: skip
     started = time.monotonic()
@@ -82,7 +89,7 @@ def live_server(
             start_new_session=True,
         )
     try:
-        url = _address(process, log)
+        url = _address(process, log, trust)
         yield LiveServer(
             url, *(path.read_text().strip() for path in tokens), Path(studies), log, temp, process, time.monotonic() - started
         )
@@ -95,14 +102,16 @@ def live_server(
         process.wait(STOP_S)
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+def _address(process: subprocess.Popen[bytes], log: Path, trust: Path | None) -> str:
     """The printed address, once health answers there."""
+    trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=trust))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusting)
     end = time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
         found = re.search(r"^ASAP server: (\S+)", log.read_text(errors="replace"), re.MULTILINE)
         if found:
             with suppress(OSError, urllib.error.URLError):
-                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{found[1]}/asap/v1/health", timeout=5).close()
+                opener.open(f"{found[1]}/asap/v1/health", timeout=5).close()
                 return found[1]
         time.sleep(0.05)
     raise AssertionError(f"the server did not start:\n{log.read_text(errors='replace')[-4000:]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_roles() -> None:
     assert "u" * 40 not in repr(tokens)
 
 
+def test_a_wrong_token_takes_as_long_wherever_it_is_wrong() -> None:
+    """With tokens far longer than a real one, so that stopping at the first wrong sign could not hide in the noise."""
+    tokens = Tokens("u" * 10**6, "a" * 10**6)
+    wrong = {"first": "x" + "u" * (10**6 - 1), "middle": "u" * 500_000 + "x" * 500_000, "last": "u" * (10**6 - 1) + "x"}
+    taken = {place: float("inf") for place in wrong}
+    for _ in range(50):  # in turn, so that a busy machine slows all of them
+        for place, word in wrong.items():
+            start = time.perf_counter()
+            assert tokens.role(word) == "nobody"
+            taken[place] = min(taken[place], time.perf_counter() - start)
+    spread = max(taken.values()) / min(taken.values()) - 1
+    print(f"spread {100 * spread:.1f} % of {1e6 * min(taken.values()):.0f} us")  # noqa: T201
+    assert spread < 0.5
+
+
 def test_other_addresses_than_loopback_need_a_token_file_and_encryption(tmp_path: Path) -> None:
     token = tmp_path / "token"
     with pytest.raises(InputError, match="--token-file"):
@@ -90,7 +106,8 @@ def test_other_addresses_than_loopback_need_a_token_file_and_encryption(tmp_path
     [
         {"port": 70000}, {"models": ()}, {"sessions": 0}, {"tls_cert": Path("only")}, {"studies": "/nowhere/at/all"},
         {"allow_origin": ("viewer",)}, {"allow_origin": ("http://viewer/page",)}, {"allow_origin": ("*",)},
-        {"tls_cert": Path("no"), "tls_key": Path("no")},
+        {"tls_cert": Path("no"), "tls_key": Path("no")}, {"turn_on": ("everything",)}, {"turn_on": ("reload",)},
+        {"turn_on": ("dicom-proxy",)},
     ],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

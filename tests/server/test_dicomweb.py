@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from tests.io.synthetic import write_dicom
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import live_server
 from tests.server.orthanc import orthanc, store
+from tests.server.readers import Next, Reader
+from tests.server.stalled_archive import SERIES as STALLED
+from tests.server.stalled_archive import stalled_archive
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 pytestmark = pytest.mark.slow
 
 SERIES = "1.2.826.0.1.3680043.10.2"
+FREE_S, TRIES = 2.0, 3
 SENTENCE = "The heart is normal in size."
 
 
@@ -52,6 +57,60 @@ def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: 
         assert "Doe" not in ask(server, "GET", "/datastore/?output=all").body.decode() + server.log.read_text()
         assert server.stop() == 0
         assert list(server.temp.iterdir()) == []
+
+
+def test_questions_to_the_archive_are_passed_on_where_that_is_turned_on(tmp_path: Path, archive: str) -> None:
+    with live_server(tmp_path / "server", "--turn-on", "dicom-proxy", "--models", "asap-test", studies=archive) as server:
+        listed = ask(server, "GET", "/proxy/dicom/qido/studies?limit=5")
+        assert listed.status == 200
+        (study,) = (row["0020000D"]["Value"][0] for row in listed.json())
+        metadata = ask(server, "GET", f"/proxy/dicom/wado/studies/{study}/series/{SERIES}/metadata")
+        assert {row["0020000E"]["Value"][0] for row in metadata.json()} == {SERIES}
+        whole = ask(
+            server,
+            "GET",
+            f"/proxy/dicom/wado/studies/{study}/series/{SERIES}",
+            headers={"Accept": 'multipart/related; type="application/dicom"'},
+        )
+        assert whole.body.count(b"DICM") == len(metadata.json())
+        assert ask(server, "GET", "/proxy/dicom/qido/studies", token=None).status == 401
+        for climb in (
+            "..%2f..%2fsystem",
+            "studies/..%2f..%2fsystem",
+            "studies/%2e%2e/%2e%2e/system",
+            "a//b",
+            "studies%3fx",
+            "x%0d%0ay",
+        ):
+            assert ask(server, "GET", f"/proxy/dicom/qido/{climb}").status in (403, 404, 422), climb
+        for method, target in (
+            ("POST", "/proxy/dicom/stow/studies"),
+            ("POST", "/proxy/dicom/qido/studies"),
+            ("GET", "/proxy/dicom/stow/x"),
+        ):
+            assert ask(server, method, target, b"").status == 403
+        assert server.token not in server.log.read_text()
+
+
+def test_a_cancel_does_not_wait_for_an_archive_that_stalls(tmp_path: Path) -> None:
+    with stalled_archive() as archive, live_server(tmp_path, studies=archive.url) as server:
+        taken: list[float] = []
+        while len(taken) < TRIES and min(taken, default=FREE_S) >= FREE_S:
+            following, reader = Next(server), Reader(server, STALLED)
+            archive.asked.clear()
+            job = reader.encode()
+            assert archive.asked.wait(60)
+            path = f"/asap/v1/jobs/{job}"
+            taken.append(
+                following.seconds_after(lambda path=path, reader=reader: ask(server, "DELETE", path, headers=reader.headers))
+            )
+            following.client.close()
+            archive.release.set()
+        assert min(taken) < FREE_S
+        end = time.monotonic() + 20
+        while list(server.temp.rglob("*.dcm")):
+            assert time.monotonic() < end, "what had arrived stays"
+            time.sleep(0.05)
 
 
 def test_an_archive_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:

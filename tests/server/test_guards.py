@@ -221,6 +221,22 @@ def test_open_loopback_opens_reading_and_inference_to_this_machine_only() -> Non
     assert ask("GET", "/asap/v1/info", token=None, open_loopback=True).status == 401
 
 
+def test_a_switch_turns_on_its_own_routes_and_no_other() -> None:
+    from monailabel_app.server.policies import SWITCHES
+
+    switched = {switch: {route for route, rule in STOCK_ROUTES.items() if rule.switch == switch} for switch in SWITCHES}
+    assert switched["reload"] == {("POST", "/reload")}
+    assert {method for method, _ in switched["dicom-proxy"]} == {"GET"}
+    for switch in SWITCHES:
+        for (method, path), rule in STOCK_ROUTES.items():
+            before, after = find_rule(method, concrete(path)), find_rule(method, concrete(path), {switch})
+            assert before is not None
+            assert after is not None
+            assert before.name == after.name == path
+            assert before.rule.policy == rule.policy
+            assert (after.rule.policy != rule.policy) == ((method, path) in switched[switch])
+
+
 @pytest.mark.parametrize("path", ["/asap/v1/sessions", "/infer/asap-mini", "/session/"])
 def test_chunked_bodies_are_refused(path: str) -> None:
     method = "PUT" if path == "/session/" else "POST"
@@ -328,11 +344,17 @@ def test_a_body_that_stops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_readme_has_the_table_of_every_stock_route() -> None:
-    rows = re.findall(r"^\| `(/[^`]*)` \| (.+) \|$", (ROOT / "monailabel_app" / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(/[^`]*)` \| (.+) \| (.+) \|$", (ROOT / "monailabel_app" / "README.md").read_text(), re.MULTILINE)
     told = {
         (method, path): policy
-        for path, rules in rows
+        for path, rules, _ in rows
         for methods, policy in (rule.split(" ") for rule in rules.split(", "))
         for method in methods.split("/")
     }
     assert told == {route: rule.policy for route, rule in STOCK_ROUTES.items()}
+    usual = {"read": "`--open-loopback`", "admin": "`--admin-token-file`"}
+    for path, _, told_switches in rows:
+        rules = {method: rule for (method, name), rule in STOCK_ROUTES.items() if name == path}
+        switches = [f"`--turn-on {r.switch}`: {method} {r.turned_on}" for method, r in rules.items() if r.switch]
+        switches += [switch for policy, switch in usual.items() if policy in {rule.policy for rule in rules.values()}]
+        assert told_switches == (", ".join(switches) or "none")
