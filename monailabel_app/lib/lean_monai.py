@@ -1,8 +1,8 @@
 """Imports MONAI without the optional packages this app has no use for, which is most of what a start takes.
 
 MONAI looks for two dozen packages and imports those it finds: with all that MONAI Label installs beside it, three quarters of its
-import are training loops, experiment logs and plots. What is imported here finds them absent, as on a machine without them; whoever
-imports one of them afterwards gets it as ever.
+import are training loops, experiment logs and plots. What is imported here finds them absent, as on a machine without them;
+whoever imports one of them afterwards gets it as ever.
 """
 
 from __future__ import annotations
