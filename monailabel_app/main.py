@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from asap.torchvision_guard import guard_torchvision
 from monailabel_app.lib.lean_monai import import_monai
-from monailabel_app.lib.torchvision_guard import guard_torchvision
 
 guard_torchvision()
 import_monai()

@@ -73,9 +73,13 @@ def best_mean(match_SN: Tensor) -> Tensor:
 
 def best_log_odds(log_match_SN: Tensor) -> Tensor:
     """Log-odds of the mean of the best few cells' log-probabilities, [S], clipped to +-12."""
-    log_p_S = best_mean(log_match_SN)
-    log_q_S = torch.log1p(-log_p_S.exp().clamp(max=1.0 - 1e-6))
-    return (log_p_S - log_q_S).clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+    return log_odds(best_mean(log_match_SN))
+
+
+def log_odds(log_p: Tensor) -> Tensor:
+    """Log-probabilities -> log-odds, clipped to +-12."""
+    log_q = torch.log1p(-log_p.exp().clamp(max=1.0 - 1e-6))
+    return (log_p - log_q).clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
 
 
 def concept_of(sentence: Sentence) -> str:

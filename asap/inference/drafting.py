@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from asap.drafts import Draft, DraftSection, DraftSentence, DraftState, FindingEstimate, FindingLabel
 from asap.grounding import Grounding
 from asap.inference.answering import MEASURABLE, Ground, Measure
-from asap.text.read import read_sentence
-from asap.text.statements import WORDINGS, denial, statement
+from asap.inference.presence import PresenceReader
+from asap.report import Finding
+from asap.text.localisable import ABSENT
+from asap.text.read import read_report, read_sentence
+from asap.text.statements import LOBES, WORDINGS, denial, in_lung, statement
 from asap.text.vocabulary import FINDINGS
 
 SizeOf = Callable[[FindingEstimate], float | None]
@@ -78,6 +81,33 @@ def sizes_by(ground: Ground, measure: Measure | None) -> SizeOf:
     return size_of
 
 
+def claims_of_text(text: str, reader: PresenceReader) -> list[Claim]:
+    """What a writer's text claims, sentence by sentence; sentences without a place in the image are left out.
+
+    The probability of a sentence is that of the least probable thing it says; None where nothing it says can be looked for.
+    """
+    claims = []
+    for sentence in read_report(text).sentences:
+        known = [finding for finding in sentence.findings if finding.concept in WORDINGS]
+        if not sentence.localisable and sentence.reason != ABSENT:
+            continue
+        each = [_claimed(finding, reader) for finding in known]
+        concept = known[0].concept if known else ""
+        organ = WORDINGS[concept].section if known else "Other"
+        probability = min((p for p in each if p is not None), default=None)
+        claims.append(Claim(sentence.text, organ, concept, probability, denied=sentence.assertion == "absent"))
+    return claims
+
+
+def _claimed(finding: Finding, reader: PresenceReader) -> float | None:
+    """P that what is said of one finding is true."""
+    lobe = finding.anatomy if in_lung(finding.concept) and finding.anatomy in LOBES["right"] else None
+    present = reader.estimate(finding.concept, finding.side, lobe, asked=True).probability
+    if present is None:
+        return None
+    return 1.0 - present if finding.assertion == "absent" else present
+
+
 def draft_of(
     claims: Sequence[Claim],
     labels: tuple[FindingLabel, ...],
@@ -107,7 +137,7 @@ def _drafted(
 
 def _contradictions(claim: Claim, grounding: Grounding, labels: tuple[FindingLabel, ...]) -> tuple[str, ...]:
     flags = [OTHER_SIDE] if grounding.side_check == "disagrees" else []
-    name = FINDINGS[claim.concept].ctrate
+    name = FINDINGS[claim.concept].ctrate if claim.concept else None
     label = next((label for label in labels if label.name == name), None)
     if label is not None and label.probability is not None and claim.probability is not None and claim.probability >= 0.5:
         says_present = label.probability >= 0.5

@@ -22,15 +22,16 @@ from asap.grounding import Grounding, SideCheck, peak_ras_mm
 from asap.inference.answering import Answerer, Measure
 from asap.inference.calibration import Calibration, concept_of
 from asap.inference.course import Course, Progress, Stage, no_progress
-from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, draft_of, sizes_by
+from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, claims_of_text, draft_of, sizes_by
 from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
 from asap.inference.finding_maps import FindingMaps, FindingRows
 from asap.inference.grounder import Grounder
 from asap.inference.lesions import segment_lesion
 from asap.inference.organs import OrganSegmenter
-from asap.inference.presence import PresenceReader, ctrate_probabilities, curves_of_grounding
+from asap.inference.presence import PresenceReader, ctrate_probabilities, curves_of_grounding, curves_of_head
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
+from asap.models.finding_head import LoadedFindingHead
 from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
 from asap.prompt import Prompt
@@ -57,7 +58,7 @@ class Engine:
     store: where encoded cases are kept on disk, beside the ones kept in memory.
     """
 
-    def __init__(self, grounder: Grounder, store: FeatureStore | None = None) -> None:
+    def __init__(self, grounder: Grounder, store: FeatureStore | None = None, head: LoadedFindingHead | None = None) -> None:
         self.grounder = grounder
         self.cases = FeatureCache()
         self.store = store
@@ -66,7 +67,8 @@ class Engine:
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
         self._finding_rows: FindingRows | None = None
-        self._curves = curves_of_grounding(self._calibration)
+        self._head = head
+        self._curves = curves_of_grounding(self._calibration) if head is None else curves_of_head(head.curves)
 
     def encode(
         self,
@@ -180,6 +182,21 @@ class Engine:
             weights_sha256=features.weights_sha256,
         )
 
+    def draft_written(self, features: StudyFeatures, text: str, author: str, *, threshold: float = DEFAULT_THRESHOLD) -> Draft:
+        """What a writer (`asap.inference.writers`) wrote of this case, every sentence grounded and checked like our own.
+
+        Raises InputError for a text without words.
+        """
+        reader = self.presence(features)
+        return draft_of(
+            claims_of_text(text, reader),
+            ctrate_probabilities(reader.scan()),
+            partial(self.ground, features),
+            threshold=threshold,
+            author=author,
+            weights_sha256=features.weights_sha256,
+        )
+
     def _measure(self, features: StudyFeatures, volume: Volume | None) -> Measure | None:
         """Segments the lesion a grounding shows; None without the image."""
         if volume is None:
@@ -188,9 +205,13 @@ class Engine:
 
     def presence(self, features: StudyFeatures) -> PresenceReader:
         """What tells which findings are there."""
+        return PresenceReader(self.finding_maps(features), self._curves)
+
+    def finding_maps(self, features: StudyFeatures) -> FindingMaps:
+        """Evidence for every finding, cell by cell."""
         if self._finding_rows is None:
             self._finding_rows = FindingRows.of(self.grounder)
-        return PresenceReader(FindingMaps(self.grounder, self._finding_rows, features), self._curves)
+        return FindingMaps(self.grounder, self._finding_rows, features, None if self._head is None else self._head.head)
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

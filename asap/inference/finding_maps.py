@@ -17,9 +17,10 @@ from torch import Tensor
 
 from asap.drafts import Point
 from asap.grounding import peak_ras_mm
-from asap.inference.calibration import best_log_odds
+from asap.inference.calibration import best_mean, log_odds
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
+from asap.models.finding_head import FindingHead
 from asap.report import Side
 from asap.text.read import read_sentence
 from asap.text.statements import LOBES, WORDINGS, wordings_of
@@ -49,21 +50,30 @@ class FindingRows:
 class FindingMaps:
     """The evidence for every finding in one encoded case."""
 
-    def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures) -> None:
-        self._grounder, self._rows, self._features = grounder, rows, features
+    def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures, head: FindingHead | None = None) -> None:
+        self._grounder, self._rows, self._features, self._head = grounder, rows, features, head
         window = features.windows[0]
         self._cells_NC, self._grid = window.cells_NC, window.grid
         self._maps: dict[str, Tensor] = {}
 
+    @cached_property
+    def seen(self) -> Mask:
+        """Cells of the body that the model saw."""
+        lungs = self._features.lungs
+        index = np.rint(apply_affine(np.linalg.inv(lungs.affine), self._centres)).astype(np.int64)
+        held = ((index >= 0) & (index < lungs.body.shape)).all(axis=-1)
+        i, j, k = np.moveaxis(np.where(held[..., None], index, 0), -1, 0)
+        return np.asarray(self._grid.inside & held & lungs.body[i, j, k], dtype=np.bool_)
+
     def evidence(self, concept: str, region: Mask) -> float | None:
         """What a presence curve is read at; None where the region holds no cell the model saw."""
-        match_N = self._map(concept)[torch.from_numpy((region & self._grid.inside).ravel())]
-        return None if match_N.numel() == 0 else float(best_log_odds(match_N[None]))
+        map_N = self._map(concept)[torch.from_numpy((region & self.seen).ravel())]
+        return None if map_N.numel() == 0 else float(best_mean(map_N[None]))
 
     def peak(self, concept: str, region: Mask) -> Point:
         """The best place of a finding in a region, RAS+ mm."""
-        seen = region & self._grid.inside
-        heat = torch.exp(self._map(concept)).numpy().reshape(self._features.tokens)
+        seen = region & self.seen
+        heat = torch.sigmoid(self._map(concept)).numpy().reshape(self._features.tokens)
         return peak_ras_mm(np.where(seen, heat, 0.0).astype(np.float32), self._grid.token_affine, seen)
 
     def region(self, side: Side | None = None, lobe: str | None = None) -> Mask:
@@ -88,20 +98,34 @@ class FindingMaps:
         return LOBE_NAMES[max(own, key=lambda n: float(scores[n]))][1]
 
     def _map(self, concept: str) -> Tensor:
+        """Log-odds that each cell holds the finding, [N]: the head's where it knows the finding, else its statement's."""
         if concept not in self._maps:
-            match_SN = self._grounder.match(self._rows.findings[concept], self._cells_NC)
-            self._maps[concept] = match_SN.mean(dim=0)
+            if self._head is not None and concept in self._head.config.concepts:
+                self._maps |= self._head_maps(self._head)
+            else:
+                match_SN = self._grounder.match(self._rows.findings[concept], self._cells_NC)
+                self._maps[concept] = log_odds(match_SN).mean(dim=0)
         return self._maps[concept]
+
+    @torch.inference_mode()
+    def _head_maps(self, head: FindingHead) -> dict[str, Tensor]:
+        logits_KN = head(self._cells_NC).T
+        return dict(zip(head.config.concepts, logits_KN, strict=True))
+
+    @cached_property
+    def _centres(self) -> NDArray[np.float64]:
+        """Centres of the cells, [a, b, c, 3] RAS+ mm."""
+        index = np.moveaxis(np.indices(self._features.tokens), 0, -1).astype(np.float64)
+        return apply_affine(self._grid.token_affine, index)
 
     @cached_property
     def _right(self) -> Mask:
         """Cells on the patient's right of the mid-sagittal plane."""
         lungs = self._features.lungs
-        centres = apply_affine(self._grid.token_affine, np.moveaxis(np.indices(self._features.tokens), 0, -1).astype(np.float64))
         if lungs.midline is None:
             middle = lungs.thorax_centre_ras_mm[0]
-            return np.asarray(centres[..., 0] > middle, dtype=np.bool_)
-        index_i = apply_affine(np.linalg.inv(lungs.affine), centres)[..., 0]
+            return np.asarray(self._centres[..., 0] > middle, dtype=np.bool_)
+        index_i = apply_affine(np.linalg.inv(lungs.affine), self._centres)[..., 0]
         return np.asarray(index_i > lungs.midline, dtype=np.bool_)
 
     @cached_property

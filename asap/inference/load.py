@@ -8,7 +8,8 @@ from asap.errors import InputError, WeightsError
 from asap.inference.engine import Engine
 from asap.inference.feature_store import FeatureStore
 from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
-from asap.models.catalog import MODELS
+from asap.models.catalog import MODELS, model_folder
+from asap.models.finding_head import load_finding_head
 from asap.models.load import LoadedMini, LoadedModel, load_model
 from asap.preprocess import GridConfig
 
@@ -20,7 +21,10 @@ def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
     """
     if source not in MODELS and not Path(source).is_dir():
         raise InputError(f"There is no model of this name; known are {', '.join(MODELS)}, or name a folder with weights.")
-    return Engine(grounder_of(load_model(source if source in MODELS else Path(source))), store)
+    loaded = load_model(source if source in MODELS else Path(source))
+    seeded = source in MODELS and MODELS[source].seed is not None
+    folder = model_folder(source) if source in MODELS else Path(source)
+    return Engine(grounder_of(loaded), store, None if seeded else load_finding_head(folder, loaded.weights_sha256))
 
 
 def grounder_of(loaded: LoadedModel) -> Grounder:

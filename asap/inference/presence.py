@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from asap.drafts import FindingEstimate, FindingLabel
+from asap.errors import WeightsError
 from asap.inference.calibration import HIGHEST, Calibration
 from asap.inference.finding_maps import FindingMaps
 from asap.report import Side
@@ -48,6 +50,19 @@ def curves_of_grounding(calibration: Calibration | None) -> dict[str, PresenceCu
         for concept in WORDINGS
         if concept in calibration.by_concept
     }
+
+
+def curves_of_head(calibration: Mapping[str, Any]) -> dict[str, PresenceCurve]:
+    """Curves from the finding head's manifest: concept -> [slope, offset, prevalence]; WeightsError when malformed."""
+    curves = {}
+    for concept, numbers in calibration.items():
+        usable = (
+            isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(n, float) and math.isfinite(n) for n in numbers)
+        )
+        if concept not in WORDINGS or not usable or not 0.0 < numbers[2] < 1.0:
+            raise WeightsError("The finding head's calibration cannot be read; install the weights again.")
+        curves[concept] = PresenceCurve(*numbers)
+    return curves
 
 
 class PresenceReader:

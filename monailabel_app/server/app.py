@@ -17,8 +17,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from asap.errors import AsapError
+from asap.torchvision_guard import guard_torchvision
 from monailabel_app.lib.lean_monai import import_monai
-from monailabel_app.lib.torchvision_guard import guard_torchvision
 from monailabel_app.server.auth import Tokens
 from monailabel_app.server.guards import Application, Guards
 from monailabel_app.server.settings import GUARDED, ServerSettings

@@ -29,7 +29,7 @@ SENTENCE = "The heart is enlarged."
 CALLS = 100
 START_S = 180.0
 STOCK_APP = """
-from monailabel_app.lib.torchvision_guard import guard_torchvision
+from asap.torchvision_guard import guard_torchvision
 
 guard_torchvision()  # a torchvision without CUDA beside a torch that has it keeps MONAI Label from being imported
 import torch

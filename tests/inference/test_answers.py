@@ -123,3 +123,14 @@ def test_a_higher_threshold_holds_more_back(chest: Chest) -> None:
 
 def told(draft: Draft) -> list:
     return [sentence for sentence in draft.sentences if sentence.section == "findings"]
+
+
+def test_what_another_writer_wrote_is_checked_sentence_by_sentence(chest: Chest) -> None:
+    side = chest.effusion.side
+    text = f"FINDINGS: There is a pleural effusion on the {side}. There is a pleural effusion on the {other(side)}. Thank you."
+    draft = chest.engine.draft_written(chest.features, text, "somebody")
+    first, second = told(draft)
+    assert (first.state, second.state) == ("supported", "held back")
+    assert draft.author == "somebody"
+    denied = chest.engine.draft_written(chest.features, "No pleural effusion.", "somebody")
+    assert told(denied)[0].state != "supported"

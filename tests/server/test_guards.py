@@ -115,7 +115,7 @@ def test_every_stock_route_wants_the_token_its_policy_names(method: str, path: s
 @pytest.mark.slow
 def test_every_route_monai_label_has_is_in_the_table() -> None:
     pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
-    from monailabel_app.lib.torchvision_guard import guard_torchvision
+    from asap.torchvision_guard import guard_torchvision
 
     guard_torchvision()
     from monailabel.endpoints import (

@@ -1,4 +1,5 @@
-"""Lets the PyPI build of torchvision be imported beside a torch without CUDA, which MONAI Label needs for two picture functions.
+"""Lets the PyPI build of torchvision be imported beside a torch without CUDA, which MONAI Label needs for two
+picture functions, and transformers imports wherever it finds it.
 
 That build registers operators only together with a CUDA torch; its import then asks for two that do not exist. Defining their
 names is enough: nothing here computes them. Where torchvision works, nothing is done.
