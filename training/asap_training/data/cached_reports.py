@@ -56,6 +56,7 @@ class CachedReports:
         self._cases = cache.read_index(folder)[split]
         self._text_encoder: str | None = settings["text_encoder_sha256"]
         self._states = False
+        self._labels = np.empty(self._shape, np.uint8)  # used again for every sample: fresh memory costs more than the copy
         self._organs = len(settings["organs"]["classes"]) + 1 if settings["organs"]["kind"] != "none" else 0
         if not self._cases:
             raise InputError(f"No prepared case is in the split {split}.")
@@ -87,7 +88,7 @@ class CachedReports:
         record = self._record(self._cases[index])
         crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, self._shape, strict=True)]
         flips = self._flips(record, rng)
-        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips))
+        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips, np.empty(self._shape, np.int16)))
         if rng.random() < SHIFT_SHARE:
             hu_HWD = hu_HWD.add(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
         ids, sentences = record.findings
@@ -111,10 +112,9 @@ class CachedReports:
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         return [axis for axis in chosen if not (axis == 0 and record.names_side and self._recipe.keep_sides)]
 
-    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int]) -> NDArray[Any]:
-        """The crop of a stored array, turned round along `flips`, set down in the window and mirrored at its edges."""
+    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int], out: NDArray[Any]) -> NDArray[Any]:
+        """Fill `out` with the crop of a stored array, turned round along `flips` and mirrored at the window's edges."""
         stored = cache.open_array(cache.case_path(self._folder, record.case, ending))
-        out = np.empty(self._shape, stored.dtype)
         placed = [crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, out.shape, strict=True))]
         out[inner(placed)] = np.flip(stored[outer(crops)], flips)
         return reflected(out, placed)
@@ -124,7 +124,7 @@ class CachedReports:
         if record.organs is None:
             return None
         encoder = self._recipe.model.encoder
-        labels = self._crop(record, "organs.b2nd", crops, [])
+        labels = self._crop(record, "organs.b2nd", crops, [], self._labels)
         shares_NC = torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
         # Turning the few tokens round is turning the many voxels round.
         return shares_NC.view(*encoder.grid, -1).flip(flips).flatten(0, 2)
@@ -149,9 +149,15 @@ def inner(crops: list[AxisCrop]) -> tuple[slice, ...]:
 
 
 def reflected(window: NDArray[Any], crops: list[AxisCrop]) -> NDArray[Any]:
-    """Fill what lies outside the crop by mirroring it, in place, as numpy's "reflect" padding does."""
-    for axis, crop in enumerate(crops):
-        along = np.moveaxis(window, axis, 0)
+    """Fill what lies outside the crop by mirroring it, in place, as numpy's "reflect" padding does.
+
+    From the last axis, whose mirror images are the dearest to write, to the first; each in what is filled so far.
+    """
+    filled = list(inner(crops))
+    for axis in reversed(range(window.ndim)):
+        crop = crops[axis]
+        filled[axis] = slice(None)
+        along = np.moveaxis(window[tuple(filled)], axis, 0)
         start, stop = crop.pad, crop.pad + crop.size
         while start > 0:  # more than once where the crop is narrower than what it must fill
             count = min(start, max(1, stop - start - 1))
