@@ -11,6 +11,7 @@ COMMANDS = {
     "pretrain": ("asap_training.pretrain", "train a model on either: asap-mini, or another --recipe"),
     "finetune": ("asap_training.finetune", "train on a frozen trunk: findings, report or vqa"),
     "export": ("asap_training.calibrate", "calibrate a trained model and write its weights"),
+    "ablation": ("asap_training.ablation.command", "what each loss and correction of pre-training is worth"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),
 }
 

@@ -80,7 +80,25 @@ class PretrainingModel(nn.Module):
         ):
             xavier(part)
         self.asap.text_encoder.requires_grad_(False)
-        self.asap.regression_head.requires_grad_(recipe.regions == "soft")
+        self.asap.regression_head.requires_grad_(recipe.regions == "soft" and self._pools())
+        self.asap.image_head.requires_grad_(self._aligns())
+        self.asap.text_head.requires_grad_(bool(recipe.weights.alignment or recipe.weights.region or recipe.weights.study))
+        self.image_decoder.requires_grad_(self._decodes_image())
+        for part in (self.report_head, self.image_to_report, self.fusion, self.report_decoder):
+            part.requires_grad_(bool(recipe.weights.report))
+
+    def _decodes_image(self) -> bool:
+        return bool(self.recipe.weights.image or self.recipe.weights.anatomy)
+
+    def _pools(self) -> bool:
+        """Whether a loss reads pooled regions: alignment, or a report decoder that looks at them."""
+        weights = self.recipe.weights
+        return bool(weights.alignment or (weights.report and self.recipe.region_token))
+
+    def _aligns(self) -> bool:
+        """Whether anything reads the space of sentences and tokens."""
+        weights = self.recipe.weights
+        return bool(self._pools() or weights.region or weights.study or (weights.report and self.recipe.similarity_bias))
 
     def forward(self, batch: Batch) -> Outputs:
         """Encode what is visible, decode what is not, align sentences, decode the report."""
@@ -88,7 +106,29 @@ class PretrainingModel(nn.Module):
         visible_BK, masked_BM = visible_and_masked(batch.noise_BN, recipe.image_masked_share)
         masked_BM = masked_BM[:, : max(1, round(masked_BM.shape[1] * recipe.decoded_share))]
         latent_BKD = asap.image_encoder(batch.volume_B1HWD, visible_BK)
-        decoded = self.image_decoder(latent_BKD, visible_BK, masked_BM)
+        decoded = self.image_decoder(latent_BKD, visible_BK, masked_BM) if self._decodes_image() else None
+        sentence_BSD, similarity_BSK, region_BSD, image_BKD = self._alignment(batch, latent_BKD)
+        study = self._study(image_BKD, sentence_BSD, batch.valid_BS) if self.study_heads is not None else (None, None, None)
+        organs = None if self.anatomy_head is None or decoded is None else self.anatomy_head(decoded.middle_BTD)
+        none_TV = latent_BKD.new_zeros(0, recipe.model.text.vocab)
+        return Outputs(
+            visible_BK,
+            masked_BM,
+            latent_BKD.new_zeros(len(masked_BM), 0, 0) if decoded is None else decoded.voxels_BMP,
+            organs,
+            sentence_BSD,
+            region_BSD,
+            similarity_BSK,
+            self._report_logits(batch, latent_BKD, region_BSD, similarity_BSK) if recipe.weights.report else none_TV,
+            *study,
+        )
+
+    def _alignment(self, batch: Batch, latent_BKD: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sentences, their similarities to the visible tokens, what they pool, and the tokens; empty where nothing reads them."""
+        asap = self.asap
+        if not self._aligns():
+            none_BSD = latent_BKD.new_zeros(len(latent_BKD), 0, self.recipe.model.projection)
+            return none_BSD, none_BSD[..., :0], none_BSD, none_BSD
         text_BLD = batch.findings_states_BLD
         if text_BLD is None:
             text_BLD = self._text(batch.findings_ids_BL, batch.findings_mask_BL)
@@ -97,19 +137,8 @@ class PretrainingModel(nn.Module):
         with torch.autocast(batch.volume_B1HWD.device.type, enabled=False):  # cosines and ranks are float32
             sentence_BSD = self._sentences(words_BLD, batch)
             similarity_BSK = asap.similarity_BSN(sentence_BSD, image_BKD)
-            region_BSD = self._regions(sentence_BSD, similarity_BSK, image_BKD)
-        study = self._study(image_BKD, sentence_BSD, batch.valid_BS) if self.study_heads is not None else (None, None, None)
-        return Outputs(
-            visible_BK,
-            masked_BM,
-            decoded.voxels_BMP,
-            None if self.anatomy_head is None else self.anatomy_head(decoded.middle_BTD),
-            sentence_BSD,
-            region_BSD,
-            similarity_BSK,
-            self._report_logits(batch, latent_BKD, region_BSD, similarity_BSK),
-            *study,
-        )
+            region_BSD = self._regions(sentence_BSD, similarity_BSK, image_BKD) if self._pools() else sentence_BSD[:, :0]
+        return sentence_BSD, similarity_BSK, region_BSD, image_BKD
 
     def _text(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
         with torch.no_grad():

@@ -1,0 +1,129 @@
+"""`asap-train ablation` on a few coarse cases: rows train, are measured, and stand in one table; and its measures measure."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap.phantom.case import generate_case
+from asap.phantom.case_files import save_case
+from asap.phantom.findings import CONCEPTS
+from asap_training.ablation import command, measures, rows
+from asap_training.ablation.features import Frozen
+from asap_training.ablation.result import results
+from asap_training.data.batch import collate
+from asap_training.pretraining_model import PretrainingModel
+from asap_training.recipes import CORRECTIONS, Recipe, asap_base, asap_base_paper
+from asap_training.total_loss import total_loss
+from tests.training.processes import small
+from tests.training.synthetic import SyntheticReports
+
+
+def frozen(cases: int, seed: int, told: float) -> Frozen:
+    """Features in which a share `told` of the findings can be read; the report is a noisy copy of the image's vector."""
+    rng = np.random.default_rng(seed)
+    has = rng.random((cases, len(CONCEPTS))) < 0.4
+    mixing = np.random.default_rng(1).standard_normal((len(CONCEPTS), 48))
+    image = (told * (has - 0.4)) @ mixing + rng.standard_normal((cases, 48))
+    report = image @ np.random.default_rng(2).standard_normal((48, 32)) + 0.1 * rng.standard_normal((cases, 32))
+    tokens = rng.standard_normal((cases * 10, 48))
+    organs = np.clip(told * tokens[:, :8] * 0.1 + 0.3, 0, 1)
+    return Frozen(*(x.astype(np.float32) for x in (image, report)), has, *(x.astype(np.float32) for x in (tokens, organs)))
+
+
+def text_of(text: str) -> np.ndarray:
+    rng = np.random.default_rng(sum(text.encode()))
+    return rng.standard_normal(32).astype(np.float32)
+
+
+def test_measures_see_what_can_be_read_and_nothing_else() -> None:
+    everyone = np.arange(80)
+    auroc = {}
+    for told in (0.0, 1.5):
+        train, held = frozen(160, 3, told), frozen(80, 4, told)
+        findings = measures.counted(train, held)
+        found = held.findings_RF[:, findings]
+        auroc[told] = [
+            measures.macro_auroc(measures.probe_scores(train, held, 1.0, findings, 0), found, everyone),
+            measures.macro_auroc(measures.zero_shot_scores(train, held, text_of, 0)[:, findings], found, everyone),
+        ]
+        error, plain = measures.organ_error(train, held)
+        assert (error < 0.8 * plain) == (told > 0)
+    assert max(abs(a - 0.5) for a in auroc[0.0]) < 0.06
+    assert min(auroc[1.5]) > 0.75
+
+
+def test_retrieval_finds_the_own_report_and_equals_share_their_ranks() -> None:
+    train, held = frozen(160, 5, 1.0), frozen(60, 6, 1.0)
+    assert (measures.retrieval_ranks(train, held, 0) < 5).mean() > 0.5
+    blind = replace(held, image_RD=np.zeros_like(held.image_RD), report_RD=np.zeros_like(held.report_RD))
+    assert measures.retrieval_ranks(train, blind, 0) == pytest.approx(29.5)
+
+
+def test_a_row_computes_only_what_it_is_trained_for() -> None:
+    """Losses of weight 0 are not there, and every parameter that asks for a gradient gets one."""
+    for name, row in rows.ROWS.items():
+        tiny, recipe = small(), row.recipe()
+        recipe = replace(recipe, model=tiny.model, decoders=tiny.decoders, report_scope="masked")
+        model = PretrainingModel(recipe).train()
+        batch = collate([SyntheticReports(recipe)[n] for n in (1, 3)])
+        loss, stats = total_loss(model(batch), batch, recipe)
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses = {"image", "report", "alignment", "anatomy", "region", "study"}
+        assert losses & set(stats) == {part for part in losses if getattr(recipe.weights, part)}, name
+        without = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+        assert not without, (name, without)
+
+
+def test_the_corrected_recipe_is_the_published_one_with_every_correction() -> None:
+    paper = asap_base_paper()
+    changed = {name: correction.change(paper) for name, correction in CORRECTIONS.items()}
+    assert all(recipe != paper for recipe in changed.values())
+    recipe: Recipe = paper
+    for correction in reversed(CORRECTIONS.values()):
+        recipe = correction.change(recipe)
+    assert replace(recipe, name="asap_base") == asap_base()
+
+
+def test_a_grid_that_is_not_cubic_takes_a_step() -> None:
+    tiny = small()
+    encoder = replace(tiny.model.encoder, grid=(4, 3, 2), patch=(4, 2, 6))
+    recipe = replace(tiny, model=replace(tiny.model, encoder=encoder))
+    batch = collate([SyntheticReports(recipe)[n] for n in range(2)])
+    model = PretrainingModel(recipe).train()
+    loss, _ = total_loss(model(batch), batch, recipe)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_rows_are_trained_measured_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, first in (("cases", 1), ("held", 50)):
+        for seed in range(first, first + 5):
+            required = ("mass", "consolidation", "nodule", "ground_glass")[seed % 4 :][:1]
+            save_case(tmp_path / folder / f"case-{seed:07d}", generate_case(seed, spacing_mm=6.0, required=required))
+    monkeypatch.setattr(rows, "GRID", (6, 6, 6))
+    monkeypatch.setattr(rows, "SPACING_MM", (7.0, 7.0, 7.0))
+    monkeypatch.setattr("asap_training.ablation.text_encoder.STEPS", 3)
+    monkeypatch.setattr(measures, "FEWEST", 1)
+    folders = ["--cases", str(tmp_path / "cases"), "--held", str(tmp_path / "held"), "--out", str(tmp_path / "out")]
+    small_run = ["--steps", "2", "--batch", "2", "--probe-cases", "5", "--held-cases", "5", "--workers", "0"]
+    names = ["image", "global-contrast", "corrected"]
+    monkeypatch.setattr(sys, "argv", ["asap-train ablation", *folders, "--rows", *names, *small_run])
+    command.main()
+    said = capsys.readouterr().out
+    table = [line for line in said.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[0].strip("| ") for line in table[2:]] == names
+    assert len({line.count("|") for line in table}) == 1
+    assert {result.row for result in results(tmp_path / "out")} == set(names)
+    assert (tmp_path / "out" / command.HEATMAPS_NAME).stat().st_size > 10_000
+    command.main()
+    assert "done in" not in capsys.readouterr().out  # nothing is trained twice

@@ -1,0 +1,92 @@
+"""Results -> the table a person reads, as Markdown. Intervals are 95 % by bootstrap over cases; seeds of a row count together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from asap_training.ablation.measures import PROBE_SHARES, RECALLS, macro_auroc
+from asap_training.ablation.result import Result
+from asap_training.ablation.rows import ROWS
+from asap_training.grounding_score import Row
+from asap_training.scoring_cases import LESION_KINDS
+from asap_training.tasks.grounding_table import gain_of
+from asap_training.tasks.statistics import bootstrap_by_case
+
+Index = NDArray[np.int64]
+HEADER = (
+    *("row", "seeds", "samples", "strict [95 %]", "gain [95 %]"),
+    *(f"AUROC {kind}" for kind in sorted(LESION_KINDS)),
+    "zero-shot AUROC [95 %]",
+    *(f"R@{k}" for k in RECALLS),
+    "organ error",
+    *(f"probe {share:.0%}" for share in PROBE_SHARES),
+)
+
+
+def markdown(found: Sequence[Result]) -> str:
+    """One line per row in the order of `ROWS`; rows that have not been trained are left out."""
+    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
+    for name in ROWS:
+        of_row = [result for result in found if result.row == name]
+        if of_row:
+            lines.append(_line(_cells(name, of_row)))
+    return "\n".join(lines)
+
+
+def _cells(name: str, seeds: Sequence[Result]) -> list[str]:
+    grounding = [row for result in seeds for row in result.grounding]
+    pooled = [row for row in grounding if row.pooled]
+    samples = "/".join(sorted({str(r.steps * r.batch) for r in seeds}))
+    kinds = [_twins([row for row in pooled if row.kind == kind]) for kind in sorted(LESION_KINDS)]
+    recalls = [f"{np.mean([np.mean(r.ranks < k) for r in seeds]):.2f}" for k in RECALLS]
+    organs = f"{np.mean([r.organ_error for r in seeds]):.4f}"
+    probes = [_probe(seeds, f"{share:g}") for share in PROBE_SHARES]
+    head = [name, str(len(seeds)), samples, _strict(pooled), _gain(pooled)]
+    return [*head, *kinds, _zero_shot(seeds), *recalls, organs, *probes]
+
+
+def _strict(rows: Sequence[Row]) -> str:
+    strict = np.array([row.strict for row in rows])
+    return _with_interval([row.case for row in rows], lambda index: float(strict[index].mean()))
+
+
+def _gain(rows: Sequence[Row]) -> str:
+    known = [row for row in rows if row.prior is not None]
+    strict, prior = np.array([row.strict for row in known]), np.array([row.prior or 0.0 for row in known])
+    return _with_interval([row.case for row in known], lambda index: gain_of(strict, prior, index))
+
+
+def _twins(rows: Sequence[Row]) -> str:
+    pairs = [(row.score, row.twin_score) for row in rows if row.score is not None and row.twin_score is not None]
+    if not pairs:
+        return "-"
+    scores = [score for pair in pairs for score in pair]
+    return f"{roc_auc_score([1, 0] * len(pairs), scores):.2f}"
+
+
+def _zero_shot(seeds: Sequence[Result]) -> str:
+    """Cases are drawn alike for all seeds: the mean over seeds of each draw."""
+    cases = len(seeds[0].found)
+    return _with_interval(
+        list(range(cases)), lambda index: float(np.mean([macro_auroc(r.zero_shot, r.found, index) for r in seeds]))
+    )
+
+
+def _probe(seeds: Sequence[Result], share: str) -> str:
+    everyone = np.arange(len(seeds[0].found))
+    return f"{np.mean([macro_auroc(draw, r.found, everyone) for r in seeds for draw in r.probes[share]]):.2f}"
+
+
+def _with_interval(cases: Sequence[int], statistic: Callable[[Index], float]) -> str:
+    if not cases:
+        return "-"
+    low, high = bootstrap_by_case(cases, statistic)
+    return f"{statistic(np.arange(len(cases))):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
