@@ -40,12 +40,11 @@ def released(*arguments: str) -> dict[str, float] | str:
 
 
 def prepare_imports(code: Path) -> None:
-    """The released modules on the path, what they import and never use as empty modules, and no GPU asked for."""
+    """The released modules on the path, the debugger they import as an empty module, and no GPU asked for."""
     import torch
 
     sys.path.insert(0, str(code / "Pre-training-ASAP"))
-    for name in ("ipdb", "wandb"):
-        sys.modules[name] = types.ModuleType(name)
+    sys.modules["ipdb"] = types.ModuleType("ipdb")
     torch.Tensor.cuda = lambda tensor, *_, **__: tensor  # type: ignore[method-assign, assignment, misc]
     library = torch.library.Library("torchvision", "DEF")  # the PyPI build of torchvision beside a torch without CUDA
     for name in ("nms", "qnms"):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -131,10 +131,15 @@ def organ_error(train: Frozen, held: Frozen) -> tuple[float, float]:
 
 
 def macro_auroc(scores_RF: Scores, has_RF: NDArray[np.bool_], rows: NDArray[np.int64]) -> float:
-    """Mean AUROC over the findings that some of the cases have and some have not; nan where there is none."""
-    has, scores = has_RF[rows], scores_RF[rows]
-    both = has.any(axis=0) & ~has.all(axis=0)
-    return float(np.mean([roc_auc_score(has[:, f], scores[:, f]) for f in np.flatnonzero(both)])) if both.any() else float("nan")
+    """Mean AUROC over the findings that some of the cases have and some have not; nan where there is none.
+
+    By ranks (Mann and Whitney), all findings at once: intervals ask for it a thousand times.
+    """
+    has, ranks = has_RF[rows], rankdata(scores_RF[rows], axis=0)
+    with_it, without = has.sum(axis=0), (~has).sum(axis=0)
+    both = (with_it > 0) & (without > 0)
+    above = (ranks * has).sum(axis=0)[both] - with_it[both] * (with_it[both] + 1) / 2
+    return float(np.mean(above / (with_it * without)[both])) if both.any() else float("nan")
 
 
 def _named(concept: str) -> str:

@@ -51,9 +51,11 @@ def _first(kind: str, cases: Sequence[ScoringCase]) -> tuple[ScoringCase, Query]
 
 
 def _through(volume: Volume, query: Query) -> Plane:
-    return Plane(AXIAL, body_box(volume), float(np.median(query.region_mm[:, 2])), PIXEL_MM)
+    """The slice of the region that lies nearest to its middle."""
+    heights_mm = query.region_mm[:, 2]
+    nearest = heights_mm[np.abs(heights_mm - np.median(heights_mm)).argmin()]
+    return Plane(AXIAL, body_box(volume), float(nearest), PIXEL_MM)
 
 
 def _on_plane(query: Query, plane: Plane) -> np.ndarray:
-    near = np.abs(query.region_mm[:, 2] - plane.depth_mm) <= PIXEL_MM
-    return query.region_mm[near]
+    return query.region_mm[np.abs(query.region_mm[:, 2] - plane.depth_mm) <= PIXEL_MM]
