@@ -12,10 +12,12 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg, subcommand
 
 from asap.commands.judge import Judge
+from asap.commands.review_documents import write_documents
 from asap.errors import InputError
 from asap.io.atomic import write_bytes
 from asap.review import ReviewError, study, study_results
 from asap.review.answer_lists import read_answers
+from asap.review.documents import NOTICE
 from asap.review.study import Study
 from asap.review.worklist import progress
 
@@ -78,18 +80,31 @@ class ReviewExport:
     """Every verdict, models called A, B, ... and cases numbered."""
 
 
+@dataclass(frozen=True)
+class ReviewDocument:
+    """Write a reviewed report as JSON, Markdown, PDF and FHIR, and with --series as DICOM SEG, SR and parametric maps."""
+
+    source: Positional[Annotated[Path, arg(metavar="REVIEW")]]
+    """Folder of a review, or the file the work bench saved."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder for the documents."""
+    series: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Folder of the DICOM series the review is about."""
+
+
 ReviewAction = (
     Annotated[ReviewNew, subcommand("new")]
     | Annotated[ReviewJudge, subcommand("judge")]
     | Annotated[ReviewStatus, subcommand("status")]
     | Annotated[ReviewAgreement, subcommand("agreement")]
     | Annotated[ReviewExport, subcommand("export")]
+    | Annotated[ReviewDocument, subcommand("document")]
 )
 
 
 @dataclass(frozen=True)
 class Review:
-    """Judge answers of any model blind, measure agreement, export the verdicts."""
+    """Judge answers of any model blind, measure agreement, export verdicts and reviewed reports."""
 
     action: ReviewAction
 
@@ -114,6 +129,8 @@ def review(
         elif isinstance(action, ReviewAgreement):
             found = study_results.agreement(study.opened(action.folder))
             say(json.dumps(found, indent=2) if action.json else _agreement_text(found))
+        elif isinstance(action, ReviewDocument):
+            say(f"Written to {action.out}: {', '.join(write_documents(action.source, action.out, action.series))}. {NOTICE}")
         else:
             say(_export(action))
     except ReviewError as error:

@@ -38,7 +38,7 @@ def write_dicom_seg(path: Path, segments: MaskSet, series: Path) -> None:
         raise InputError("There is no segment to write.")
     if importlib.util.find_spec("highdicom") is None:
         raise InputError("Writing DICOM segmentations needs highdicom: pip install 'asap-ct[dicom]'.")
-    _, file = _ask("write", series, segments)
+    _, file = asked("write", series, segments)
     write_bytes(path, file, "segmentation")
 
 
@@ -48,14 +48,16 @@ def read_segments(path: Path, like: tuple[tuple[int, int, int], Affine] | None =
     like: shape and affine of the image it belongs to; the masks are then put on that grid. Without it they lie on the file's own.
     Raises InputError, LimitError.
     """
-    segments, _ = _ask("read", path, None)
+    segments, _ = asked("read", path, None)
     return segments if like is None else segments.on_grid(*like)
 
 
-def _ask(verb: str, path: Path, segments: MaskSet | None) -> tuple[MaskSet, bytes]:
-    """One job for one child: what it answered, as segments and as the bytes of a file."""
+def asked(verb: str, path: Path, segments: MaskSet | None, **more: Any) -> tuple[MaskSet, bytes]:
+    """One job for one child: what it answered, as segments and as bytes. more: further words of the job. Raises InputError."""
     head, bits = (b"{}", []) if segments is None else packed(segments)
-    head = json.dumps({**json.loads(head), "verb": verb}).encode()
+    head = json.dumps({**json.loads(head), **more, "verb": verb}).encode()
+    if len(head) > MAX_HEAD_BYTES:
+        raise LimitError("There is too much to write at once; use fewer segments or sentences.")
     raw = str(path.absolute()).encode()
     child = start_child(CHILD)
     clock = threading.Timer(SECONDS, child.kill)

@@ -5,6 +5,7 @@ Source: DICOM PS3.3 A.51 (Segmentation IOD), C.8.20.2 (segments).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from asap import __version__
 from asap.io.cielab import to_cielab
 from asap.io.dicom import ordered_frames
+from asap.io.dicom_header import CtFrame
 from asap.io.segments import MaskSet, NamedMask
 from asap.segment_types import Code
 from asap.volume import spacing_of
@@ -32,11 +34,7 @@ def built(segments: MaskSet, series: Path) -> bytes:
     frames, affine = ordered_frames(series)
     first = frames[0].pixels
     placed = segments.on_grid((first.columns, first.rows, len(frames)), affine)
-    sources = [pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(frame.path for frame in frames)]
-    for source in sources:
-        for keyword in MAY_BE_MISSING:
-            if keyword not in source:
-                setattr(source, keyword, "")
+    sources = source_headers(frames)
     order = np.argsort([frame.frame for frame in frames]) if len(sources) == 1 else np.arange(len(frames))
     seg = hd.seg.Segmentation(
         source_images=sources,
@@ -59,6 +57,18 @@ def built(segments: MaskSet, series: Path) -> bytes:
     file = BytesIO()
     seg.save_as(file)
     return file.getvalue()
+
+
+def source_headers(frames: Sequence[CtFrame]) -> list[pydicom.Dataset]:
+    """The headers of the files of a series, with empty values for what the standard asks for and exporters leave out."""
+    sources: list[pydicom.Dataset] = [
+        pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(frame.path for frame in frames)
+    ]
+    for source in sources:
+        for keyword in MAY_BE_MISSING:
+            if keyword not in source:
+                setattr(source, keyword, "")
+    return sources
 
 
 def _planes(segments: MaskSet, order: NDArray[np.int_]) -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ def main() -> None:
         head_bytes, path_bytes = HEAD.unpack(take(jobs, HEAD.size))
         head = json.loads(take(jobs, min(head_bytes, MAX_HEAD_BYTES)))
         path = Path(os.fsdecode(take(jobs, path_bytes)))
-        bits = [take(jobs, size) for size in bits_bytes(head)] if head["verb"] == "write" else []
+        bits = [take(jobs, size) for size in bits_bytes(head)] if head["verb"] != "read" else []
         _prepare(head["verb"])
         ReaderGuard().allow(str(path))
         allow_cpu_seconds(CPU_S)
@@ -41,7 +41,7 @@ def main() -> None:
         except MemoryError:
             sentence = f"This needs more than {limits.READER_MEMORY_BYTES // 2**30} GiB of memory; use fewer segments at a time."
             text, pieces, kind = json.dumps({"sentence": sentence}).encode(), [], 1
-        size = sum(map(len, pieces)) if head["verb"] == "write" else 0
+        size = sum(map(len, pieces)) if head["verb"] != "read" else 0
         for piece in (ANSWER.pack(kind, len(text), size), text, *pieces):
             view = memoryview(piece)
             while view:
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _prepare(verb: str) -> None:
     """Import what the job needs before the guard forbids it to look around."""
-    if verb == "write":
+    if verb != "read":
         import highdicom  # noqa: F401, PLC0415
     else:
         import pydicom  # noqa: F401, PLC0415
@@ -61,6 +61,12 @@ def _done(head: dict[str, Any], path: Path, bits: list[bytes]) -> tuple[bytes, l
         from asap.io.seg_build import built  # noqa: PLC0415 - needs highdicom
 
         return b"{}", [built(unpacked(head, bits), path)], 0
+    if head["verb"] == "report":
+        from asap.io.sr_build import report_files  # noqa: PLC0415 - needs highdicom
+
+        files = report_files(unpacked(head, bits), head["findings"], head["reader"], path)
+        names = json.dumps([[name, len(data)] for name, data in files]).encode() + b"\n"
+        return b"{}", [names, *(data for _name, data in files)], 0
     from asap.io.seg_parse import parsed  # noqa: PLC0415
 
     text, pieces = packed(parsed(path))

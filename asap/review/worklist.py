@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .answer_lists import ListedAnswer
+from .documents import NOTICE
 from .review import Review, ReviewedAnswer
 
 T = TypeVar("T")
-NOTICE = "Research use. AI-generated. Not for diagnosis."
+
 # One of each kind of question that chest CT models are asked: presence, abnormality, location, size, disorder.
 QUESTIONS = (
     "Is there a pleural effusion?",

@@ -10,7 +10,8 @@ import pytest
 
 from asap.cli import main
 from asap.commands.judge import Judge
-from asap.review import kept_review
+from asap.review import kept_review, signed, to_json
+from tests.review.cases import accepted
 
 LIST = """case,question,answer,model
 c1,Is there a nodule?,"Yes, one.",alpha
@@ -90,3 +91,23 @@ def test_bad_lists_and_changed_trails_end_with_one_sentence_and_code_2(
     audit.write_text(audit.read_text().replace('"Ann"', '"Eve"'))
     assert run("status", str(study)) == 2
     assert "does not hold from record 0" in capsys.readouterr().err
+
+
+def test_a_reviewed_report_becomes_documents_with_the_head_of_its_trail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = kept_review.create(tmp_path / "r")
+    kept.keep(signed(accepted(), "Dr S"), "Dr S")
+    assert run("document", str(tmp_path / "r"), "--out", str(tmp_path / "out")) == 0
+    assert "Not for diagnosis" in capsys.readouterr().out
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [
+        "diagnostic-report-r4.json", "diagnostic-report-r5.json", "reviewed.json", "reviewed.md", "reviewed.pdf",
+    ]  # fmt: skip
+    record = json.loads((tmp_path / "out" / "reviewed.json").read_text())
+    assert record["audit_sha256"] == kept.journal.head_sha256
+    (tmp_path / "saved.json").write_text(to_json(accepted()))
+    assert run("document", str(tmp_path / "saved.json"), "--out", str(tmp_path / "out2")) == 0
+    (tmp_path / "saved.json").write_text("{}")
+    assert run("document", str(tmp_path / "saved.json"), "--out", str(tmp_path / "out3")) == 2
+    assert not (tmp_path / "out3").exists()
