@@ -22,15 +22,21 @@ from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.interfaces.tasks.train import TrainTask
 
 from asap.errors import InputError
+from asap.inference.next_case import STRATEGIES
 from monailabel_app.lib.archive import ArchiveDatastore
 from monailabel_app.lib.datastores import Datastore, FolderDatastore
 from monailabel_app.lib.engines import DEFAULT_MODELS, engines
 from monailabel_app.lib.infers.ground import GroundTask
+from monailabel_app.lib.infers.learnt import LearntTask
 from monailabel_app.lib.infers.segment import ClickTask, OrganTask
+from monailabel_app.lib.learnt_heads import LearntHead
 from monailabel_app.lib.open_case import OpenCase
-from monailabel_app.lib.strategies import RandomUnlabelled
+from monailabel_app.lib.strategies import RandomUnlabelled, ScoredUnlabelled
+from monailabel_app.lib.trainers.labels import LabelTrainer
+from monailabel_app.lib.training import TrainingRuns
 from monailabel_app.lib.turns import Turns, Work, one_at_a_time
 from monailabel_app.server.settings import GUARDED, is_loopback
 
@@ -54,6 +60,8 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         if GUARDED not in conf:
             _check_stock_launcher(sys.argv)
+        self.learnt: dict[str, LearntHead] = {}
+        self.runs = TrainingRuns(self._finished)
         self.turns: Turns = one_at_a_time  # the server puts its lanes here
         super().__init__(
             app_dir,
@@ -74,12 +82,26 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             tasks[name] = GroundTask(engine, self._take_turn)
             tasks[f"{name}-organs"] = OrganTask(engine, case, self._take_turn)
             tasks[f"{name}-clicks"] = ClickTask(engine, case, self._take_turn)
+            self.learnt[name] = LearntHead(name, engine.grounder.weights_sha256, self.datastore())
+            tasks[f"{name}-labels"] = LearntTask(engine, case, self._take_turn, self.learnt[name])
         return tasks
 
     def parameters(self, model: str) -> frozenset[str]:
         """What a request to a model may hold."""
         allowed: frozenset[str] = self._infers[model].parameters
         return allowed
+
+    def init_trainers(self) -> dict[str, TrainTask]:
+        """Learning from submitted labels, for each model."""
+        return {f"{name}-labels": LabelTrainer(name, self.runs, held.last_outcome) for name, held in self.learnt.items()}
+
+    def trainer(self, name: str) -> LabelTrainer:
+        """A trainer of `/info`."""
+        found: LabelTrainer = self._trainers[name]
+        return found
+
+    def _finished(self, name: str, outcome: dict[str, Any]) -> None:
+        self.learnt[name.removesuffix("-labels")].finished(outcome)
 
     def _take_turn(self, work: Work) -> None:
         self.turns(work)
@@ -90,8 +112,9 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             task.forget_missing()
 
     def init_strategies(self) -> dict[str, Strategy]:
-        """Which study to label next: any unlabelled one, long unseen ones sooner."""
-        return {"random": RandomUnlabelled()}
+        """Which study to label next: any unlabelled one, or by what the model that learns says of them."""
+        held = next(iter(self.learnt.values()))
+        return {"random": RandomUnlabelled(), **{name: ScoredUnlabelled(name, held) for name in STRATEGIES if name != "random"}}
 
     def init_datastore(self) -> Datastore:
         """A folder, or a DICOMweb archive."""

@@ -106,6 +106,7 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
                 yield
         finally:
             service.close()
+            app_instance().runs.ask_to_stop()
             app_instance().datastore().close()
 
     app.router.lifespan_context = lifespan

@@ -18,7 +18,7 @@ from monailabel.endpoints import activelearning, batch_infer, datastore, infer, 
 from monailabel.interfaces.utils import app as stock_apps
 from monailabel.interfaces.utils.app import app_instance
 
-from monailabel_app.server import stock_datastore, stock_infer, stock_proxy, stock_sessions
+from monailabel_app.server import stock_datastore, stock_infer, stock_proxy, stock_sessions, stock_train
 from monailabel_app.server.service_errors import ServiceError
 
 Handler = Callable[..., Any]
@@ -59,23 +59,27 @@ def replace_routes() -> None:
         },
     )
     stock_apps.clear_cache = _rebuild_app  # what POST /reload calls
-    _replace(train.router, {("POST", "/train/{model}"): _train})
+    _replace(
+        train.router,
+        {
+            ("GET", "/train/"): stock_train.training_status,
+            ("POST", "/train/"): stock_train.start_first,
+            ("POST", "/train/{model}"): stock_train.start_training,
+            ("DELETE", "/train/"): stock_train.stop_training,
+        },
+    )
     _replace(activelearning.router, {("POST", "/activelearning/{strategy}"): _next_sample})
 
 
 def _rebuild_app() -> None:
-    """Make the parts of the app anew. MONAI Label would run the files of the app folder again."""
+    """Make the parts of the app anew. MONAI Label would run the files of the app folder again. A training run is stopped."""
     old = app_instance()
+    old.runs.ask_to_stop()
     new = type(old)(app_dir=old.app_dir, studies=old.studies, conf=old.conf)
     new.turns = old.turns
     for key in [key for key, app in stock_apps.apps.items() if app is old]:
         stock_apps.apps[key] = new
     old.datastore().close()
-
-
-def _train(model: str) -> None:
-    """No model of this version can be trained through the server."""
-    raise ServiceError(404, "not_found", "This model is not trained through the server; use asap-train.")
 
 
 def _next_sample(strategy: str, params: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from asap.client import (
     JobFailed,
     NotFound,
     Progress,
+    SegmentPrompt,
     ServerUnreachable,
     SessionGone,
     Unauthorised,
@@ -28,6 +29,7 @@ from asap.text.read import read_report
 from asap.volume import Volume, apply_affine, to_int16
 from tests.server.live import LiveServer, live_server
 from tests.server.test_answers import decoded
+from tests.server.test_segment_kinds import drawn
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +77,7 @@ def test_the_server_describes_itself(client: AsapClient, live: LiveServer) -> No
     assert client.health()
     info = client.info()
     assert info.default_model == "asap-mini"
-    assert info.capabilities == ("encode", "ground")
+    assert {"encode", "ground", "segment", "lesion"} <= set(info.capabilities)
     assert info.datastore_kind == "folder"
     assert client.datastore_images() == []
 
@@ -105,6 +107,29 @@ def test_a_report_is_grounded_where_the_engine_says(client: AsapClient, case: Vo
         assert np.abs(seen - engine.heatmap)[kept].max() <= place.map.peak / 63 / 2 * 1.001
         start = np.array(place.map.grid_start, dtype=np.float64)
         assert np.allclose(np.array(place.map.affine_ras_mm)[:3, 3], apply_affine(engine.affine, start), atol=1e-6)
+
+
+def test_segments_are_the_engines_and_a_correction_brings_the_changed_box(client: AsapClient, case: Volume) -> None:
+    study, told = upload(client, case), list[Progress]()
+    lungs = client.segment(study, targets=["lungs"], progress=told.append)
+    engine = load_engine("asap-mini")
+    wanted = engine.segment(case, ("lungs",))
+    assert "segmenting" in {progress.stage for progress in told}
+    for segment, truth in zip(lungs.segments, wanted.segments, strict=True):
+        mask = drawn(np.zeros(case.shape, dtype=np.bool_), segment.box)
+        assert (mask == wanted.mask(truth.name)).all()
+        assert segment.modifier is not None
+        assert segment.name.startswith(segment.modifier.meaning)
+    centre = tuple(float(x) for x in case.world_from_voxel((np.array(case.shape) - 1) / 2))
+    first = client.segment(study, prompt=SegmentPrompt(include=[centre])).segments  # type: ignore[list-item]
+    if first:
+        away = (centre[0], centre[1], centre[2] + 30.0)
+        prompt = SegmentPrompt(include=[centre], exclude=[away])  # type: ignore[list-item]
+        (second,) = client.segment(study, prompt=prompt, base=first[0].revision).segments
+        assert second.base == first[0].revision
+        assert np.prod(second.box.shape) <= np.prod(case.shape)
+    with pytest.raises(ValueError, match="either"):
+        client.segment(study)
 
 
 def test_the_same_upload_is_the_same_case_and_state_is_told(client: AsapClient, case: Volume) -> None:

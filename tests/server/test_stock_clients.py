@@ -34,7 +34,7 @@ def test_info_offers_the_model_with_its_card(stock: object) -> None:
     assert model["config"]["sentence"]
     assert len(model["card"]["weights_sha256"]) == 64
     assert "Not for diagnosis" in info["description"]
-    assert info["strategies"].keys() == {"random"}
+    assert info["strategies"].keys() == {"random", "uncertainty", "diversity", "combined"}
 
 
 def test_a_wrong_password_is_no_token(live: LiveServer) -> None:

@@ -9,7 +9,7 @@ COMMANDS = {
     "generate": ("asap_training.generate", "write generated chest CTs with findings, regions and reports"),
     "prepare": ("asap_training.prepare", "raw CTs and reports -> a cache to train from"),
     "pretrain": ("asap_training.pretrain", "train a model on either: asap-mini, or another --recipe"),
-    "finetune": ("asap_training.finetune", "train on a frozen trunk: findings, report or vqa"),
+    "finetune": ("asap_training.finetune", "train on a frozen trunk: findings, segmentation, report or vqa"),
     "export": ("asap_training.calibrate", "calibrate a trained model and write its weights"),
     "ablation": ("asap_training.ablation.command", "what each loss and correction of pre-training is worth"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),

@@ -1,11 +1,13 @@
 """Fine-tuning on a frozen trunk.
 
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--model NAME] [--out DIR]
+asap-train finetune segmentation --cases dataset.json --out DIR [--method semi-supervised --labelled N --steps N]
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
-findings: the small head behind `asap classify`, `ask` and `report`. report: the benchmark's own small decoder, trained from
-scratch, or with --language a local language model with adapters. vqa: the language model on RadGenome's questions.
+findings: the small head behind `asap classify`, `ask` and `report`. segmentation: labels of a decathlon-style data set. report: the
+benchmark's own small decoder, trained from scratch, or with --language a local language model with adapters. vqa: the language
+model on RadGenome's questions.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from asap.models.language_adapter import LoraConfig, new_decoder, save_adapter
 from asap.models.report_decoder import ReportDecoder, ReportDecoderConfig, vocabulary
 from asap.models.visual_prefix import PrefixConfig
 from asap.models.weights import write_weights
-from asap_training import fit_findings
+from asap_training import fit_findings, fit_labels
 from asap_training.data.told_cases import Told, ctrate_reports, ctrg_reports, radgenome_questions
 from asap_training.data.told_cells import ToldCells
 from asap_training.told_loop import ToldRecipe, fine_tune
@@ -72,9 +74,11 @@ def say(step: int, loss: float) -> None:
 
 def main() -> None:
     """Parse, read what is told, train, write."""
-    if sys.argv[1:2] == ["findings"]:
-        sys.argv = ["asap-train finetune findings", *sys.argv[2:]]
-        fit_findings.main()
+    own = {"findings": fit_findings.main, "segmentation": fit_labels.main}
+    if sys.argv[1:2] and sys.argv[1] in own:
+        task = sys.argv[1]
+        sys.argv = [f"asap-train finetune {task}", *sys.argv[2:]]
+        own[task]()
         return
     arguments = _arguments()
     try:

@@ -1,0 +1,117 @@
+"""Learning through MONAI Label's own Python client: labels submitted, a run started, stopped, taken up again, then in use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asap.io.nifti_write import write_nifti
+from asap.io.read import read_labels
+from asap.phantom.case import PhantomCase, generate_case
+from asap.volume import to_int16
+from tests.server.http_requests import ask_json
+from tests.server.live import LiveServer, live_server
+
+pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+MODEL = "asap-mini-labels"
+SEEDS = (71_001, 71_002, 71_003)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, PhantomCase]]:
+    folder = tmp_path_factory.mktemp("cases")
+    found = {}
+    for seed in SEEDS:
+        case = generate_case(seed)
+        path = folder / f"case{seed}.nii.gz"
+        write_nifti(path, to_int16(case.volume.hu), case.volume.affine)
+        found[f"case{seed}"] = (path, case)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cases: dict[str, tuple[Path, PhantomCase]]) -> Iterator[LiveServer]:
+    studies = tmp_path_factory.mktemp("studies")
+    for path, _ in cases.values():
+        (studies / path.name).write_bytes(path.read_bytes())
+    with live_server(tmp_path_factory.mktemp("training"), studies=studies) as running:
+        yield running
+
+
+def signed_in(server: LiveServer, token: str, folder: Path) -> Any:
+    from monailabel.client import MONAILabelClient
+
+    client = MONAILabelClient(server.url, tmpdir=str(folder))
+    client.update_auth(client.auth_token("someone", token))
+    return client
+
+
+def until(happened: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.3)
+
+
+@pytest.mark.timeout(900)
+def test_labels_are_learnt_stopped_taken_up_again_and_used(
+    server: LiveServer, cases: dict[str, tuple[Path, PhantomCase]], tmp_path: Path
+) -> None:
+    admin, reader = signed_in(server, server.admin_token, tmp_path), signed_in(server, server.token, tmp_path)
+    assert MODEL in reader.info()["trainers"]
+    assert MODEL not in reader.info()["models"], "nothing was taught yet"
+    assert ask_json(server, "POST", f"/train/{MODEL}", {}).status in (401, 403)
+    assert admin.train_status(check_if_running=True) is False
+    names = list(cases)
+    for name in names[:2]:
+        _submit(reader, name, cases[name][1], tmp_path)
+    assert reader.next_sample("combined", {})["id"] == names[2]
+    started = admin.train_start(MODEL, {"steps": 60})
+    assert started["status"] == "RUNNING"
+    until(lambda: any(line.startswith("step") for line in admin.train_status()["details"]), 300)
+    stopped = admin.train_stop()
+    assert stopped["status"] == "STOPPED"
+    until(lambda: not admin.train_status(check_if_running=True), 60)
+    reached = int(stopped["details"][-1].split()[1].split("/")[0]) if stopped["details"][-1].startswith("step") else 0
+    admin.train_start(MODEL, {MODEL: {"steps": 60}})
+    until(lambda: not admin.train_status(check_if_running=True), 600)
+    record = admin.train_status()
+    assert record["status"] == "DONE", record
+    assert record["outcome"]["accepted"] is True
+    steps = [int(line.split()[1].split("/")[0]) for line in record["details"] if line.startswith("step")]
+    assert steps[-1] == 60
+    assert reached < 40 or min(steps) > reached
+    info = reader.info()
+    assert info["models"][MODEL]["labels"] == {"Heart": 1, "Liver": 2}
+    assert info["train_stats"][MODEL]["learnt_from"] == 1
+    path, document = reader.infer(MODEL, names[2], {})
+    labels, _ = read_labels(Path(path))
+    assert labels.shape == cases[names[2]][1].volume.shape
+    assert set(document["label_names"]) <= {"Heart", "Liver"}
+    for strategy in ("random", "uncertainty", "diversity", "combined"):
+        assert reader.next_sample(strategy, {})["id"] == names[2]
+    for path_of_ours in server.studies.rglob("*"):
+        assert path_of_ours.suffix != ".part"
+
+
+def test_nonsense_is_refused(server: LiveServer) -> None:
+    for content in ({"steps": 0}, {"script": "x"}, {"semi_supervised": 1}):
+        answer = ask_json(server, "POST", f"/train/{MODEL}", content, token="admin")
+        assert answer.status == 422
+        assert "Parameters may be" in answer.body.decode()
+    assert ask_json(server, "POST", "/train/other", {}, token="admin").status == 404
+
+
+def _submit(client: Any, name: str, case: PhantomCase, folder: Path) -> None:
+    label = folder / f"{name}-label.nii.gz"
+    drawn = case.organs["heart"].astype(np.uint8) + 2 * case.organs["liver"].astype(np.uint8)
+    write_nifti(label, drawn, case.volume.affine)
+    info = {"label_info": [{"name": "Heart", "idx": 1}, {"name": "Liver", "idx": 2}]}
+    client.save_label(name, str(label), params=info)

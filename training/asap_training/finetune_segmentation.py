@@ -1,0 +1,152 @@
+"""Teach a head of `asap-mini` the labels of a few cases: supervised, or with unlabelled cases beside them. The trunk stays.
+
+Supervised: Dice with cross-entropy on boxes. Semi-supervised: two heads, each also taught by the other on CutMix mixtures of
+unlabelled boxes (`objectives.cross_pseudo`), from the labelled ones' start on with a slowly rising weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asap.errors import InputError
+from asap.inference.learnt_labels import LearntLabels
+from asap.models.load import preferred_dtype
+from asap.models.segmentation_head import HeadConfig, SegmentationHead
+from asap_training.data.case import name_digest
+from asap_training.data.labelled_cases import LabelledCase, box_of
+from asap_training.loop.head_steps import Schedule, StepDone, run_steps
+from asap_training.objectives.cross_pseudo import cross_pseudo_loss, cut_mask
+from asap_training.objectives.segmentation import dice_ce_loss
+from asap_training.tasks.metrics import dice
+
+Boxes = tuple[Tensor, Tensor, Tensor]  # images, cells, labels
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """side: voxels of a box, a multiple of 4. unlabelled_weight: of DLUNet. rise: share of the steps over which it rises."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    side: int = 48
+    boxes: int = 2
+    width: int = 32
+    unlabelled_weight: float = 0.8
+    rise: float = 0.3
+
+
+class TwoHeads(nn.Module):
+    """Two networks of one shape and different beginnings; the first is the one that is kept."""
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        self.one = SegmentationHead(config)
+        self.two = SegmentationHead(config)
+
+
+def finetune(
+    labelled: Sequence[LabelledCase],
+    unlabelled: Sequence[LabelledCase],
+    *,
+    outputs: int,
+    recipe: Recipe,
+    out: Path,
+    done: StepDone,
+    start: dict[str, Tensor] | None = None,
+) -> tuple[HeadConfig, dict[str, Tensor]]:
+    """Sizes and averaged weights of a head with `outputs` classes; goes on where `out` stands.
+
+    unlabelled: empty for supervised learning. start: weights of an earlier head, taken where they fit. done: see `run_steps`.
+    Raises InputError without a labelled case.
+    """
+    if not labelled:
+        raise InputError("There is no case to learn from: submit labels of at least one chest CT.")
+    config = HeadConfig(trunk=labelled[0].cells_CABC.shape[0], width=recipe.width, outputs=outputs)
+    torch.manual_seed(recipe.schedule.seed)
+    model: nn.Module = TwoHeads(config) if unlabelled else SegmentationHead(config)
+    # The second of two begins anew: two heads that agree in everything have nothing to teach each other.
+    take_over(model.one if isinstance(model, TwoHeads) else model, start)
+    model = model.to(memory_format=torch.channels_last_3d)
+
+    def loss(rng: np.random.Generator, step: int) -> Tensor:
+        labels = _batch(labelled, recipe, rng)
+        if not isinstance(model, TwoHeads):
+            return dice_ce_loss(_network(model)(*labels[:2]), labels[2])
+        boxes = (labels, _batch(unlabelled, recipe, rng), _batch(unlabelled, recipe, rng))
+        rise = min(1.0, step / max(1.0, recipe.rise * recipe.schedule.steps))
+        return _semi_loss(model, boxes, cut_mask((recipe.side,) * 3, rng), recipe.unlabelled_weight * rise)
+
+    average = run_steps(model, loss, recipe.schedule, out, done)
+    if unlabelled:
+        average = {name.removeprefix("one."): value for name, value in average.items() if name.startswith("one.")}
+    return config, average
+
+
+def take_over(head: nn.Module, start: dict[str, Tensor] | None) -> None:
+    """Copy an earlier head's weights wherever name and shape agree: other labels keep all but the last layer."""
+    if start is not None:
+        own = head.state_dict()
+        fitting = {name: value.float() for name, value in start.items() if name in own and own[name].shape == value.shape}
+        head.load_state_dict(own | fitting)
+
+
+def mean_dice(head: LearntLabels, cases: Sequence[LabelledCase]) -> float:
+    """Mean over the cases of the mean Dice of their labels, on the network's voxels; nan without a labelled case."""
+    scores = [float(np.nanmean(case_dice(head, case))) for case in cases if case.labels is not None]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def case_dice(head: LearntLabels, case: LabelledCase) -> list[float]:
+    """Dice of each label of one case; nan where it is neither there nor found."""
+    if case.labels is None:
+        raise ValueError("this case has no labels")
+    answer = head.shares(case.image_11HWD, case.cells_CABC.float()).argmax(dim=0).numpy()
+    truth = case.labels.numpy()
+    return [dice(answer == value, truth == value) for value in range(1, len(head.labels) + 1)]
+
+
+def held_out(cases: Sequence[LabelledCase], share: float = 0.2) -> tuple[list[LabelledCase], list[LabelledCase]]:
+    """Cases to learn from, and every fifth to score on: by their images' names alone, so that each stays on its side."""
+    ordered = sorted(cases, key=lambda case: name_digest(case.image))
+    kept = [case for case in ordered if int(name_digest(case.image)[:8], 16) / 2**32 < share]
+    if not kept and len(ordered) > 1:
+        kept = ordered[:1]
+    if len(kept) == len(ordered):
+        kept = kept[:-1]
+    sides = {case.image for case in kept}
+    return [case for case in ordered if case.image not in sides], kept
+
+
+def _batch(cases: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generator) -> Boxes:
+    boxes = [box_of(cases[int(rng.integers(len(cases)))], rng, recipe.side) for _ in range(recipe.boxes)]
+    images, cells = (torch.stack(parts) for parts in list(zip(*boxes, strict=True))[:2])
+    labels = [torch.zeros(image.shape[1:], dtype=torch.long) if label is None else label for image, _, label in boxes]
+    return images, cells, torch.stack(labels)
+
+
+def _semi_loss(model: TwoHeads, boxes: tuple[Boxes, Boxes, Boxes], mask_HWD: Tensor, weight: float) -> Tensor:
+    """boxes: labelled ones and two batches of unlabelled ones."""
+    (images, cells, labels), one, other = boxes
+    networks = (_network(model.one), _network(model.two))
+    taught = sum((dice_ce_loss(network(images, cells), labels) for network in networks), torch.zeros(()))
+    return taught + weight * cross_pseudo_loss(networks, one[:2], other[:2], mask_HWD)
+
+
+def _network(head: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    def run(image: Tensor, cells: Tensor) -> Tensor:
+        # Emulated bfloat16 takes three times as long as float32 where the processor has no instructions for it.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=preferred_dtype() == torch.bfloat16):
+            logits: Tensor = head(image, cells)
+        return logits.float()
+
+    return run
+
+
+def shorter(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe over another number of steps."""
+    return replace(recipe, schedule=replace(recipe.schedule, steps=steps))
