@@ -103,6 +103,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "lobes": ("right_upper_lobe", "right_middle_lobe", "right_lower_lobe", "left_upper_lobe", "left_lower_lobe"),
 }
 
+# Asks for every lesion there is, beside the organs.
+LESIONS_TARGET = "lesions"
+
 
 def organ_keys(targets: tuple[str, ...]) -> tuple[str, ...]:
     """Targets with groups resolved, each once, in the order asked. InputError names what can be asked for."""
@@ -110,7 +113,7 @@ def organ_keys(targets: tuple[str, ...]) -> tuple[str, ...]:
     for target in targets:
         for key in GROUPS.get(target, (target,)):
             if key not in ORGANS:
-                raise InputError(f"There is no target of this name; known are {', '.join((*GROUPS, *ORGANS))}.")
+                raise InputError(f"There is no target of this name; known are {', '.join((*GROUPS, LESIONS_TARGET, *ORGANS))}.")
             keys[key] = None
     return tuple(keys)
 

@@ -27,17 +27,19 @@ from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
 from asap.inference.finding_maps import FindingMaps, FindingRows
 from asap.inference.grounder import Grounder
-from asap.inference.lesions import segment_lesion
+from asap.inference.lesions import LesionSegmenter
+from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
 from asap.inference.presence import PresenceReader, ctrate_probabilities, curves_of_grounding, curves_of_head
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.models.finding_head import LoadedFindingHead
+from asap.models.load_segmentation import SegmentationHeads
 from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
 from asap.prompt import Prompt
 from asap.questions import Answer
 from asap.report import Sentence
-from asap.segment_types import SegmentType, organ_keys
+from asap.segment_types import LESIONS_TARGET, SegmentType, organ_keys
 from asap.segmentation import Segment, Segmentation
 from asap.text.questions import read_question
 from asap.volume import HASHED_ROWS, Affine, Volume, apply_affine, corner_indices
@@ -55,14 +57,23 @@ LUNGS_S = 0.25
 class Engine:
     """One model with its caches. Methods may be called from several threads; the model itself runs on the caller's thread.
 
-    store: where encoded cases are kept on disk, beside the ones kept in memory.
+    store: where encoded cases are kept on disk, beside the ones kept in memory. head: of findings. segmentation: its heads;
+    None leaves classical lungs and region growing.
     """
 
-    def __init__(self, grounder: Grounder, store: FeatureStore | None = None, head: LoadedFindingHead | None = None) -> None:
+    def __init__(
+        self,
+        grounder: Grounder,
+        store: FeatureStore | None = None,
+        head: LoadedFindingHead | None = None,
+        segmentation: SegmentationHeads | None = None,
+    ) -> None:
         self.grounder = grounder
         self.cases = FeatureCache()
         self.store = store
-        self.organs = OrganSegmenter()
+        self._images = NetworkImages(grounder.grid)
+        self.organs = OrganSegmenter(self._images, segmentation)
+        self.lesions = LesionSegmenter(grounder, self._images, segmentation)
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
@@ -106,6 +117,7 @@ class Engine:
     def forget(self, owner: str, identity: str | None = None) -> None:
         """Drop what is kept of an owner's case (by its identity), or of all of an owner's cases, in memory and on disk."""
         self.cases.forget(owner, identity)
+        self._images.forget(identity)
         if self.store is not None:
             self.store.forget(owner, identity)
 
@@ -135,23 +147,34 @@ class Engine:
     ) -> Segmentation:
         """Organs of a chest CT without a prompt, on the volume's own grid; what was not found is left out.
 
-        targets: keys of `segment_types.ORGANS`, or groups of them. owner, progress, between_blocks: as of `encode`.
-        Raises NotChestError, and InputError for a target this model has not learnt.
+        targets: keys of `segment_types.ORGANS`, groups of them, or "lesions" for every lesion there is. owner, progress,
+        between_blocks: as of `encode`. Raises NotChestError, and InputError for a target this model has not learnt.
         """
-        keys = organ_keys(tuple(targets))
+        keys = organ_keys(tuple(target for target in targets if target != LESIONS_TARGET))
         self.organs.require(keys)
         features = self.encode(volume, owner=owner, progress=progress, between_blocks=between_blocks)
-        return self.organs.segment(volume, features, keys, progress=progress, pause=between_blocks)
+        result = self.organs.segment(volume, features, keys, progress=progress, pause=between_blocks)
+        if LESIONS_TARGET in targets:
+            sought = self.lesions.seek(volume, features, pause=between_blocks)
+            result = replace(result, segments=(*result.segments, *sought))
+        return result
 
     def segment_prompted(
-        self, volume: Volume, features: StudyFeatures, prompt: Prompt, *, name: str | None = None, kind: SegmentType | None = None
+        self,
+        volume: Volume,
+        features: StudyFeatures,
+        prompt: Prompt,
+        *,
+        name: str | None = None,
+        kind: SegmentType | None = None,
+        between_blocks: Pause = no_pause,
     ) -> Segment | None:
         """One lesion from clicks, strokes, a box or a sentence's grounding, on the volume's own grid; None when nothing is there.
 
         features: of this volume, from `encode`. prompt: everything said so far, with the segment as it stands. name, kind: by
         default what the grounding's sentence, else the previous segment, says.
         """
-        return segment_lesion(volume, features, prompt, name=name, kind=kind)
+        return self.lesions.segment(volume, features, prompt, name=name, kind=kind, pause=between_blocks)
 
     def classify(self, features: StudyFeatures) -> tuple[FindingLabel, ...]:
         """Probabilities of the 18 CT-RATE findings, in their published order; None where the model is not calibrated."""

@@ -1,34 +1,201 @@
-"""One lesion from a prompt, by region growing."""
+"""Lesions: one from a prompt, by the model's lesion head or by region growing where it has none; or all of them, unasked."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
 
 from asap.errors import InputError
+from asap.grounding import Grounding
 from asap.inference.features import StudyFeatures
+from asap.inference.grounder import Grounder
+from asap.inference.lesion_grid import GridPrompt, answer, seek
+from asap.inference.network_image import NetworkImages
+from asap.models.load_segmentation import SegmentationHeads
+from asap.pause import Pause, no_pause
 from asap.prompt import Prompt
 from asap.region_growing import grow
-from asap.resample import in_ras_order, in_stored_order
-from asap.segment_types import SegmentType, lesion_type
+from asap.resample import Mask, Triple, in_ras_order, in_stored_order, place
+from asap.segment_types import LESIONS, SegmentType, lesion_type
 from asap.segmentation import Segment, make_segment
-from asap.volume import Volume
+from asap.text.read import read_sentence
+from asap.volume import Affine, Volume, apply_affine
 
 REGION_GROWING = "region growing"
+LESION_HEAD = "model, from a prompt"
+SEEKING = "model, unasked"
+# One sentence a finding, for where any of them may be.
+FINDING_SENTENCES: dict[str, str] = {
+    "nodule": "There is a pulmonary nodule.",
+    "mass": "There is a pulmonary mass.",
+    "consolidation": "There is a consolidation.",
+    "ground_glass": "There is a ground-glass opacity.",
+    "atelectasis": "There is atelectasis.",
+    "cavity": "There is a cavitary lesion.",
+    "pleural_effusion": "There is a pleural effusion.",
+}
+SMALLEST_SOUGHT_ML = 0.5
 
 
-def segment_lesion(
-    volume: Volume, features: StudyFeatures, prompt: Prompt, *, name: str | None, kind: SegmentType | None
-) -> Segment | None:
-    """The lesion a prompt speaks of, on the volume's own grid; None when nothing is there. InputError for another volume."""
-    ras = volume.reoriented_to_ras()
-    if not features.belongs_to(ras):
-        raise InputError("The features are of another volume; encode this one first.")
-    mask, start = grow(ras, prompt_in_ras_order(prompt, volume))
-    mask, start = in_stored_order(mask, start, volume)
-    kind = kind or _kind(prompt)
-    if name is None and prompt.previous is not None:
-        name = prompt.previous.name
-    return make_segment(volume, mask, kind, source=REGION_GROWING, name=name, start_ijk=start)
+@dataclass(frozen=True, eq=False)
+class LesionSegmenter:
+    """What can be said of lesions. heads: None where the model has none; then clicks are answered by region growing."""
+
+    grounder: Grounder
+    images: NetworkImages
+    heads: SegmentationHeads | None
+
+    def segment(
+        self,
+        volume: Volume,
+        features: StudyFeatures,
+        prompt: Prompt,
+        *,
+        name: str | None = None,
+        kind: SegmentType | None = None,
+        pause: Pause = no_pause,
+    ) -> Segment | None:
+        """The lesion a prompt speaks of, on the volume's own grid; None when nothing is there. InputError for another volume."""
+        ras = volume.reoriented_to_ras()
+        if not features.belongs_to(ras):
+            raise InputError("The features are of another volume; encode this one first.")
+        asked = prompt_in_ras_order(prompt, volume)
+        if self.heads is None:
+            found, source = grow(ras, asked), REGION_GROWING
+        else:
+            found, source = self._by_head(self.heads, ras, features, asked, pause), LESION_HEAD
+        mask, start = in_stored_order(*found, volume)
+        if name is None and prompt.previous is not None:
+            name = prompt.previous.name
+        return make_segment(volume, mask, kind or _kind(prompt), source=source, name=name, start_ijk=start)
+
+    def seek(self, volume: Volume, features: StudyFeatures, *, pause: Pause = no_pause) -> list[Segment]:
+        """Every lesion of half a millilitre or more, the largest first, named by what its place matches best."""
+        if self.heads is None:
+            raise InputError("This model does not look for lesions by itself; point at one or name it in a sentence.")
+        ras = volume.reoriented_to_ras()
+        heat_SABC = self.finding_heat(features)
+        pause()
+        image, cells = self.images.of(ras, features), cells_of(features)
+        probability = seek(self.heads.lesions, image, cells, heat_SABC.max(axis=0))
+        affine = features.windows[0].grid.voxel_affine
+        voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
+        labels, count = ndimage.label(probability > 0.5)
+        sizes_ml = np.bincount(labels.ravel(), minlength=count + 1)[1:] * voxel_ml
+        segments: list[Segment] = []
+        for number in np.argsort(-sizes_ml):
+            pause()
+            if sizes_ml[number] < SMALLEST_SOUGHT_ML:
+                break
+            island = labels == number + 1
+            key = tuple(FINDING_SENTENCES)[int(_matches(heat_SABC, island).argmax())]
+            near = np.where(island | (labels == 0), probability, np.float32(0))
+            found = _on_image(near, (0, 0, 0), island, affine, ras)
+            if found is not None:
+                mask, start = in_stored_order(*found, volume)
+                segment = make_segment(
+                    volume, mask, LESIONS[key], source=SEEKING, name=f"{LESIONS[key].label} {len(segments) + 1}", start_ijk=start
+                )
+                segments += [segment] if segment is not None else []
+        return segments
+
+    def finding_heat(self, features: StudyFeatures) -> NDArray[np.float32]:
+        """Where each finding's sentence is true, [S, a, b, c]."""
+        return heat_of(self.grounder, cells_of(features), tuple(FINDING_SENTENCES.values())).numpy()
+
+    def _by_head(
+        self, heads: SegmentationHeads, ras: Volume, features: StudyFeatures, prompt: Prompt, pause: Pause
+    ) -> tuple[Mask, Triple]:
+        grid = features.windows[0].grid
+        image = self.images.of(ras, features)
+        shape = (image.shape[2], image.shape[3], image.shape[4])
+        asked = grid_prompt(
+            prompt,
+            ras.affine,
+            voxel_affine=grid.voxel_affine,
+            shape=shape,
+            token_affine=grid.token_affine,
+            tokens=features.tokens,
+        )
+        found = answer(heads.lesions, image, cells_of(features), asked, pause)
+        placed = _on_image(found.probability, found.start, found.probability > 0.5, grid.voxel_affine, ras)
+        return placed if placed is not None else (np.zeros((1, 1, 1), dtype=np.bool_), (0, 0, 0))
+
+
+def cells_of(features: StudyFeatures) -> Tensor:
+    """The trunk's features as a grid, [C, a, b, c]."""
+    return features.windows[0].cells_NC.T.reshape(-1, *features.tokens)
+
+
+def heat_of(grounder: Grounder, cells_CABC: Tensor, sentences: Sequence[str]) -> Tensor:
+    """Where sentences are true, [S, a, b, c] in [0, 1]."""
+    rows_ST = grounder.encode_sentences([read_sentence(text) for text in sentences])
+    heat_SN = grounder.heat(grounder.match(rows_ST, cells_CABC.flatten(1).T))
+    return heat_SN.reshape(-1, *cells_CABC.shape[1:])
+
+
+def grid_prompt(
+    prompt: Prompt, ras_affine: Affine, *, voxel_affine: Affine, shape: Triple, token_affine: Affine, tokens: Triple
+) -> GridPrompt:
+    """A prompt of a volume in RAS order, in voxels and cells of the network's grid. InputError for points outside of it."""
+    to_grid = np.linalg.inv(voxel_affine)
+    include, exclude = (apply_affine(to_grid, points) for points in (prompt.inside_ras_mm(), prompt.outside_ras_mm()))
+    box = None
+    if prompt.box is not None:
+        ends = apply_affine(to_grid, np.asarray(prompt.box, dtype=np.float64))
+        box = np.clip(np.stack([ends.min(axis=0), ends.max(axis=0)]), 0, np.asarray(shape) - 1.0)
+        include = include if len(include) else box.mean(axis=0, keepdims=True)
+    if ((include < -0.5) | (include > np.asarray(shape) - 0.5)).any():
+        raise InputError("A point lies outside what the model has seen of this scan; place it nearer to the lungs.")
+    heat = _heat_on_cells(prompt.grounding, token_affine, tokens) if prompt.grounding is not None else None
+    previous = _previous_on_grid(prompt.previous, ras_affine, voxel_affine, shape) if prompt.previous is not None else None
+    return GridPrompt(include, exclude, heat, previous, box)
+
+
+def _heat_on_cells(grounding: Grounding, token_affine: Affine, tokens: Triple) -> NDArray[np.float32] | None:
+    """The grounding's heat on the trunk's own cells, scaled to a highest of 1, however fine it was computed."""
+    if grounding.heatmap is None or float(grounding.heatmap.max()) <= 0:
+        return None
+    if grounding.heatmap.shape == tokens:
+        heat = grounding.heatmap
+    else:
+        centres = apply_affine(
+            np.linalg.inv(grounding.affine) @ token_affine, np.moveaxis(np.indices(tokens), 0, -1).astype(float)
+        )
+        heat = ndimage.map_coordinates(grounding.heatmap, np.moveaxis(centres, -1, 0), order=1, mode="nearest")
+    return np.asarray(heat / max(float(heat.max()), 1e-6), dtype=np.float32)
+
+
+def _previous_on_grid(segment: Segment, ras_affine: Affine, voxel_affine: Affine, shape: Triple) -> Mask:
+    """A segment in RAS order, sampled at the centres of the network's voxels."""
+    whole = np.zeros(shape, dtype=np.bool_)
+    own = ras_affine.copy()
+    own[:3, 3] = apply_affine(ras_affine, np.asarray(segment.start_ijk, dtype=np.float64))
+    placed = place(segment.mask.shape, own, shape, voxel_affine)
+    if placed is not None:
+        whole[placed.box] = placed.mask(segment.mask.astype(np.float32))
+    return whole
+
+
+def _on_image(
+    probability: NDArray[np.float32], start: Triple, wanted: Mask, affine: Affine, ras: Volume
+) -> tuple[Mask, Triple] | None:
+    """Part of the network's grid -> the image's voxels, in a box around what is wanted of it."""
+    where = np.argwhere(wanted)
+    if not len(where):
+        return None
+    low, high = np.maximum(where.min(axis=0) - 1, 0), np.minimum(where.max(axis=0) + 2, wanted.shape)
+    part = probability[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    own = affine.copy()
+    own[:3, 3] = apply_affine(affine, (low + np.asarray(start)).astype(np.float64))
+    placed = place(part.shape, own, ras.shape, ras.affine)
+    return (placed.mask(part), placed.start_ijk) if placed is not None else None
 
 
 def prompt_in_ras_order(prompt: Prompt, volume: Volume) -> Prompt:
@@ -43,3 +210,11 @@ def _kind(prompt: Prompt) -> SegmentType:
     if prompt.grounding is not None:
         return lesion_type(tuple(finding.concept for finding in prompt.grounding.sentence.findings))
     return prompt.previous.kind if prompt.previous is not None else lesion_type(())
+
+
+def _matches(heat_SABC: NDArray[np.float32], island: Mask) -> NDArray[np.float32]:
+    """Mean heat of each sentence over the cells an island lies in, [S]."""
+    step = island.shape[0] // heat_SABC.shape[1]
+    share = torch.from_numpy(island[None, None].astype(np.float32))
+    weight = torch.nn.functional.avg_pool3d(share, step)[0, 0].numpy()
+    return np.asarray((heat_SABC * weight).sum(axis=(1, 2, 3)), dtype=np.float32)

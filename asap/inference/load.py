@@ -11,6 +11,7 @@ from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
 from asap.models.catalog import MODELS, model_folder
 from asap.models.finding_head import load_finding_head
 from asap.models.load import LoadedMini, LoadedModel, load_model
+from asap.models.load_segmentation import SegmentationHeads, belongs_to, load_segmentation, segmentation_folder
 from asap.preprocess import GridConfig
 
 
@@ -24,7 +25,20 @@ def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
     loaded = load_model(source if source in MODELS else Path(source))
     seeded = source in MODELS and MODELS[source].seed is not None
     folder = model_folder(source) if source in MODELS else Path(source)
-    return Engine(grounder_of(loaded), store, None if seeded else load_finding_head(folder, loaded.weights_sha256))
+    grounder = grounder_of(loaded)
+    findings = None if seeded else load_finding_head(folder, loaded.weights_sha256)
+    return Engine(grounder, store, findings, heads_of(grounder))
+
+
+def heads_of(grounder: Grounder) -> SegmentationHeads | None:
+    """The segmentation heads installed for a model, if they belong to these very weights; None where there are none.
+
+    Raises WeightsError for damaged ones.
+    """
+    folder = segmentation_folder(grounder.name)
+    if folder is None or not belongs_to(folder, grounder.weights_sha256):
+        return None
+    return load_segmentation(folder, grounder.weights_sha256)
 
 
 def grounder_of(loaded: LoadedModel) -> Grounder:

@@ -20,7 +20,15 @@ FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 DTYPES = ("F32", "BF16")
 ROLES = ("weights", "tokenizer", "training")
-ARCHITECTURES = ("asap", "asap-mini", "asap-mini-labels", "finding-head", "language-decoder", "report-decoder")
+ARCHITECTURES = (
+    "asap",
+    "asap-mini",
+    "asap-mini-labels",
+    "asap-mini-segmentation",
+    "finding-head",
+    "language-decoder",
+    "report-decoder",
+)
 KEYS = frozenset({"format", "name", "architecture", "config", "files", "tensors", "calibration", "source", "licence"})
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,80}\.(safetensors|json)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

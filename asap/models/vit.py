@@ -138,3 +138,12 @@ class VisionTransformer(nn.Module):
             x_BND = block(x_BND, rows=rows)
             pause()
         return self.norm(x_BND)  # type: ignore[no-any-return]
+
+    def states(self, volume_B1HWD: Tensor, after: tuple[int, ...]) -> list[Tensor]:
+        """Tokens [B, N, D] after the blocks named (counted from 1, in order) and after the last, without cls token and norm."""
+        x_BND = self.patch_embed(patchify(volume_B1HWD, self.config.patch)) + self.pos_embed[:, 1:]
+        out = []
+        for number, block in enumerate(self.blocks, start=1):
+            x_BND = block(x_BND)
+            out += [x_BND] if number in after else []
+        return [*out, x_BND]

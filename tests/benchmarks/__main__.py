@@ -22,6 +22,8 @@ TABLES = (
     ("Report reading", "tests.benchmarks.text_scores", ()),
     ("Generated cases: difficulty", "asap.phantom.difficulty", ("--count", "20")),
     ("Real chest CTs", "tests.benchmarks.real_pairs", ()),
+    ("Corrections by click and automatic organs", "tests.benchmarks.segmentation_speed", ()),
+    ("Segments of real chest CTs", "tests.benchmarks.real_segments", ()),
     ("Grounding", "asap_training.benchmark", ()),
 )
 

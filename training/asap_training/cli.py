@@ -12,6 +12,8 @@ COMMANDS = {
     "finetune": ("asap_training.finetune", "train on a frozen trunk: findings, segmentation, report or vqa"),
     "export": ("asap_training.calibrate", "calibrate a trained model and write its weights"),
     "ablation": ("asap_training.ablation.command", "what each loss and correction of pre-training is worth"),
+    "segmentation": ("asap_training.train_segmentation", "train the segmentation heads of asap-mini on generated cases"),
+    "segmentation-score": ("asap_training.segmentation_score", "score segmentation with simulated users"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),
 }
 
@@ -21,7 +23,7 @@ def main() -> None:
     wanted = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if wanted not in COMMANDS:
         print("usage: asap-train COMMAND ...\n")
-        print("\n".join(f"  {name:10} {summary}" for name, (_, summary) in COMMANDS.items()))
+        print("\n".join(f"  {name:18} {summary}" for name, (_, summary) in COMMANDS.items()))
         sys.exit(0 if wanted in ("-h", "--help") else 2)
     sys.argv = [f"asap-train {wanted}", *sys.argv[2:]]
     importlib.import_module(COMMANDS[wanted][0]).main()

@@ -68,7 +68,7 @@ def training_sample(case: PhantomCase, recipe: MiniRecipe, rng: np.random.Genera
     grid_config = replace(MINI_GRID, spacing_mm=tuple(s * zoom for s in MINI_GRID.spacing_mm))
     centre = thorax_centre_ras_mm(case) + rng.uniform(-recipe.jitter_mm, recipe.jitter_mm, 3)
     volume = case.twin if use_twin else case.volume
-    image, grid = to_network_grid(_augmented(volume, rng), grid_config, centre_ras_mm=centre)
+    image, grid = to_network_grid(augmented(volume, rng), grid_config, centre_ras_mm=centre)
     rows = [row for s in sentences if (row := _query(s, in_image=not (use_twin and s.kind in lesions))) is not None]
     shares: dict[tuple[str | None, tuple[int, ...]], NDArray[np.float32]] = {}
     for phrase, _, _ in rows:
@@ -114,7 +114,7 @@ def _meaning(phrase: PhantomSentence) -> int:
     return zlib.crc32(repr((phrase.kind, phrase.side, phrase.anatomy)).encode())
 
 
-def _augmented(volume: Volume, rng: np.random.Generator) -> Volume:
+def augmented(volume: Volume, rng: np.random.Generator) -> Volume:
     """Scanner calibration and noise: gain 4 %, offset 20 HU, white noise up to 25 HU in half of the cases."""
     hu = volume.hu.astype(np.float32) * np.float32(rng.uniform(0.96, 1.04)) + np.float32(rng.uniform(-20, 20))
     if rng.random() < 0.5:

@@ -1,0 +1,57 @@
+"""The heads of the embedded model: boxes, folding, and weights that belong to one trunk only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from asap.errors import WeightsError
+from asap.models.load_segmentation import belongs_to, load_segmentation, write_segmentation
+from asap.models.mini_image import space_to_depth
+from asap.models.prompt_maps import SIGMA_VOXELS, point_map
+from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, SegmentationHead, depth_to_space
+
+TRUNK = "a" * 64
+
+
+def test_unfolding_undoes_folding() -> None:
+    x = torch.randn(2, 3, 8, 4, 6)
+    assert torch.equal(depth_to_space(space_to_depth(x)), x)
+
+
+def test_any_box_of_whole_cells_gives_logits_of_its_voxels() -> None:
+    torch.manual_seed(0)
+    organs, lesions = SegmentationHead(ORGAN_HEAD).eval(), SegmentationHead(LESION_HEAD).eval()
+    image, cells = torch.rand(1, 1, 16, 8, 12) * 2 - 1, torch.randn(1, 128, 4, 2, 3)
+    assert organs(image, cells).shape == (1, ORGAN_HEAD.outputs, 16, 8, 12)
+    prompts = torch.zeros(1, 3, 16, 8, 12)
+    with_heat = torch.cat([cells, torch.zeros(1, 1, 4, 2, 3)], dim=1)
+    before = lesions(image, with_heat, prompts)
+    assert before.shape == (1, 1, 16, 8, 12)
+    prompts[0, 0, 8, 4, 6] = 1
+    assert not torch.equal(lesions(image, with_heat, prompts), before)
+
+
+def test_points_are_drawn_where_they_lie_between_voxels_too() -> None:
+    drawn = point_map(torch.tensor([[3.5, 4.0, 2.0], [9.0, 9.0, 9.0]]), (12, 12, 12))
+    assert drawn[9, 9, 9] == 1
+    assert drawn[3, 4, 2] == drawn[4, 4, 2] == pytest.approx(float(torch.exp(torch.tensor(-0.125 / SIGMA_VOXELS**2))))
+    assert point_map(torch.zeros(0, 3), (4, 4, 4)).abs().max() == 0
+
+
+def test_weights_come_back_and_another_trunk_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    heads = {
+        name: (sizes, SegmentationHead(sizes).state_dict()) for name, sizes in (("organs", ORGAN_HEAD), ("lesions", LESION_HEAD))
+    }
+    manifest = write_segmentation(tmp_path / "heads", heads, TRUNK, source="made for a test", licence="Apache-2.0")
+    assert belongs_to(tmp_path / "heads", TRUNK)
+    loaded = load_segmentation(tmp_path / "heads", TRUNK)
+    assert loaded.weights_sha256 == manifest.weights_sha256
+    for name, value in loaded.lesions.state_dict().items():
+        assert torch.equal(value, heads["lesions"][1][name].to(torch.bfloat16).float())
+    assert not belongs_to(tmp_path / "heads", "b" * 64)
+    with pytest.raises(WeightsError, match="other weights"):
+        load_segmentation(tmp_path / "heads", "b" * 64)

@@ -1,0 +1,201 @@
+"""Train the segmentation heads of `asap-mini` on generated cases. Reads top to bottom; resumes by itself; seeded.
+
+asap-train segmentation prepare --cases DIR --out CACHE              the trunk's features, once
+asap-train segmentation organs --cache CACHE --out DIR [--steps N]
+asap-train segmentation lesions --cache CACHE --out DIR [--steps N]
+asap-train segmentation export --organs DIR --lesions DIR --out DIR  one set of weights for both heads
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from asap.inference.load import load_engine
+from asap.models.load_segmentation import write_segmentation
+from asap.models.prompt_maps import point_map
+from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, HeadConfig, SegmentationHead
+from asap_training.data.segmentation_cache import RECORD, prepare
+from asap_training.data.segmentation_samples import LesionSample, SegmentationCases
+from asap_training.loop.checkpoint import load_newest, newest_average, save_checkpoint
+from asap_training.simulated_clicks import next_click
+
+SAVE_EVERY, LOG_EVERY = 50, 10
+SOURCE = "Trained by asap-train segmentation on generated cases only; no patient data."
+
+
+@dataclass(frozen=True)
+class SegmentationRecipe:
+    """One head's run. side: voxels of a box. seek_share: of the samples, those in which nobody says where anything is."""
+
+    head: HeadConfig
+    steps: int = 1000
+    boxes_per_step: int = 2  # PyTorch has no fast 3-D convolution for a single small box
+    side: int = 48
+    rounds: int = 2
+    seek_share: float = 0.25
+    learning_rate: float = 2e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    average_decay: float = 0.99
+    seed: int = 11
+
+
+ORGANS = SegmentationRecipe(ORGAN_HEAD, steps=1500)
+LESIONS = SegmentationRecipe(LESION_HEAD)
+StepLoss = Callable[[SegmentationHead, SegmentationCases, SegmentationRecipe, np.random.Generator], Tensor]
+
+
+def train(
+    cache: Path,
+    out: Path,
+    recipe: SegmentationRecipe,
+    step_loss: StepLoss,
+    *,
+    start: Path | None = None,
+    stop_after: int | None = None,
+) -> None:
+    """Run (or go on with) a recipe. start: run whose averaged weights to begin from. stop_after: leave the rest for later."""
+    torch.manual_seed(recipe.seed)
+    torch.set_num_threads(1)
+    model = SegmentationHead(recipe.head).to(memory_format=torch.channels_last_3d)
+    if start is not None:
+        model.load_state_dict(newest_average(start))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
+    (out / RECORD).write_bytes((cache / RECORD).read_bytes())
+    cases = SegmentationCases(cache, recipe.side)
+    first, began = load_newest(out, model, optimizer, average), time.monotonic()
+    with (out / "log.jsonl").open("a") as log:
+        last = min(recipe.steps, stop_after or recipe.steps)
+        for step in range(first, last):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, step)
+            loss = step_loss(model, cases, recipe, np.random.default_rng([recipe.seed, step]))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+            if torch.isfinite(norm):
+                optimizer.step()
+            decay = min(recipe.average_decay, (1 + step) / (10 + step))
+            for name, value in model.state_dict().items():
+                average[name].lerp_(value, 1 - decay)
+            if step % LOG_EVERY == 0:
+                rate = (step + 1 - first) / (time.monotonic() - began)
+                log.write(json.dumps({"step": step, "loss": round(loss.item(), 4), "steps_per_s": round(rate, 3)}) + "\n")
+                log.flush()
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
+                save_checkpoint(out, step + 1, model, optimizer, average)
+
+
+def learning_rate(recipe: SegmentationRecipe, step: int) -> float:
+    """Linear warm-up, then half a cosine to a hundredth."""
+    warm = min(1.0, (step + 1) / recipe.warmup_steps)
+    return recipe.learning_rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / recipe.steps))
+
+
+def organ_loss(model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator) -> Tensor:
+    """Cross-entropy, with the square root of the rarity of a label as its weight, and Dice over the labels present."""
+    samples = [cases.organs(rng) for _ in range(recipe.boxes_per_step)]
+    image, cells, labels_BHWD = (torch.stack(parts) for parts in zip(*samples, strict=True))
+    logits = model(image, cells)
+    count = torch.bincount(labels_BHWD.flatten(), minlength=recipe.head.outputs).float()
+    weight = (labels_BHWD.numel() / recipe.head.outputs / count.clamp_min(100)).sqrt().clamp(0.3, 3.0)
+    shares = logits.softmax(dim=1)
+    truth = F.one_hot(labels_BHWD, recipe.head.outputs).permute(0, 4, 1, 2, 3).float()
+    overlap, total = ((x).sum(dim=(0, 2, 3, 4))[count > 0] for x in (shares * truth, shares + truth))
+    return F.cross_entropy(logits, labels_BHWD, weight) + 1 - ((2 * overlap + 1) / (total + 1)).mean()
+
+
+def lesion_loss(
+    model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator
+) -> Tensor:
+    """Rounds of correction: each begins with the clicks so far and the mask of the round before, and all are scored."""
+    samples = [cases.lesion(rng, seek=bool(rng.random() < recipe.seek_share)) for _ in range(recipe.boxes_per_step)]
+    image, cells = torch.stack([s.image for s in samples]), torch.stack([torch.cat([s.cells, s.heat]) for s in samples])
+    target = torch.stack([s.target for s in samples])[:, None]
+    counted = ~torch.stack([s.ignored for s in samples])[:, None]
+    prompts = torch.zeros(len(samples), recipe.head.prompts, *target.shape[2:])
+    for prompt, sample in zip(prompts, samples, strict=True):
+        if sample.pointed_at:
+            click(prompt, torch.zeros_like(sample.target), sample, rng)
+    loss = torch.zeros(())
+    for turn in range(recipe.rounds):
+        logits = model(image, cells, prompts)
+        loss = loss + mask_loss(logits, target, counted) / recipe.rounds
+        if turn + 1 < recipe.rounds:
+            prompts = prompts.clone()
+            answers = logits.detach() > 0
+            for prompt, answer, sample in zip(prompts, answers, samples, strict=True):
+                click(prompt, answer[0] & ~sample.ignored, sample, rng)
+                prompt[2] = answer[0]
+    return loss
+
+
+def click(prompt_PHWD: Tensor, answer_HWD: Tensor, sample: LesionSample, rng: np.random.Generator) -> None:
+    """Add one to three clicks of a user who does not aim perfectly; nothing where there is no error."""
+    for _ in range(1 if rng.random() < 0.7 else int(rng.integers(2, 4))):
+        made = next_click(answer_HWD.numpy(), sample.target.numpy(), rng)
+        if made is None:
+            return
+        channel = 0 if made.inside else 1
+        drawn = point_map(torch.tensor([made.voxel]), prompt_PHWD.shape[1:])  # type: ignore[arg-type]
+        prompt_PHWD[channel] = torch.maximum(prompt_PHWD[channel], drawn)
+
+
+def mask_loss(logits: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """Cross-entropy and Dice of each box, over the voxels that count."""
+    truth = target.float()
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, counted.float() * (1 + 2 * truth))
+    shares = logits.sigmoid() * counted
+    overlap, total = ((x).sum(dim=(1, 2, 3, 4)) for x in (shares * truth, shares + truth * counted))
+    return 2 * entropy + (1 - (2 * overlap + 20) / (total + 20)).mean()
+
+
+def export(organs: Path, lesions: Path, out: Path) -> str:
+    """Write the averaged weights of two runs on one trunk as one set; returns its digest. ValueError for two trunks."""
+    trunks = {json.loads((run / RECORD).read_text())["trunk"] for run in (organs, lesions)}
+    if len(trunks) != 1:
+        raise ValueError("the two heads were trained on the features of different trunks")
+    heads = {"organs": (ORGAN_HEAD, newest_average(organs)), "lesions": (LESION_HEAD, newest_average(lesions))}
+    manifest = write_segmentation(out, heads, trunks.pop(), source=SOURCE, licence="Apache-2.0")
+    return manifest.weights_sha256
+
+
+def main() -> None:
+    """Parse the arguments and do one of the four."""
+    parser = argparse.ArgumentParser(description="Train the segmentation heads of asap-mini on generated cases.")
+    parser.add_argument("what", choices=("prepare", "organs", "lesions", "export"))
+    parser.add_argument("--cases", type=Path, help="folder of generated cases")
+    parser.add_argument("--cache", type=Path, help="folder `prepare` made")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--start", type=Path, help="folder of a run to begin from")
+    parser.add_argument("--organs", type=Path, help="folder of a run of organs")
+    parser.add_argument("--lesions", type=Path, help="folder of a run of lesions")
+    arguments = parser.parse_args()
+    if arguments.what == "prepare":
+        print(f"{prepare(arguments.cases, arguments.out, load_engine('asap-mini').grounder)} cases are prepared")
+        return
+    if arguments.what == "export":
+        print(f"weights sha256 {export(arguments.organs, arguments.lesions, arguments.out)}")
+        return
+    recipe, loss = (ORGANS, organ_loss) if arguments.what == "organs" else (LESIONS, lesion_loss)
+    train(arguments.cache, arguments.out, replace(recipe, steps=arguments.steps or recipe.steps), loss, start=arguments.start)
+
+
+if __name__ == "__main__":
+    main()
