@@ -31,6 +31,8 @@ class Serve:
     """File with the token clients must show; made when missing. Without it, one in the user's configuration folder."""
     admin_token_file: Annotated[Path | None, arg(metavar="FILE")] = None
     """File with the administrator's token; made when missing. Without it, nobody may delete, train or take the dataset."""
+    cache: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder that keeps the encoded cases of the server's own studies between starts. Without it they go with the server."""
     allow_host: Annotated[tuple[str, ...], arg(metavar="NAME")] = ()
     """Further host names under which clients reach this server."""
     allow_origin: Annotated[tuple[str, ...], arg(metavar="URL")] = ()

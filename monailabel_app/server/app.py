@@ -17,6 +17,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from asap.errors import AsapError
+from asap.inference.feature_store import FeatureStore
 from asap.torchvision_guard import guard_torchvision
 from monailabel_app.lib.lean_monai import import_monai
 from monailabel_app.server.auth import Tokens
@@ -85,6 +86,9 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
     from monailabel_app.server.stock_auth import auth_router  # noqa: PLC0415
 
     loaded = engines(settings.models)
+    store = FeatureStore(settings.cache or runtime / "features")
+    for engine in loaded.values():
+        engine.store = store
     datastore = None if settings.studies is None else DatastoreStudies(lambda: app_instance().datastore())
     service = build_service(
         loaded,

@@ -26,7 +26,7 @@ from monailabel_app.server.private_folder import private_folder
 from monailabel_app.server.settings import ServerSettings, checked
 
 LISTS = ("models", "allow_host", "allow_origin", "turn_on")
-FILES = ("token_file", "admin_token_file")
+FILES = ("token_file", "admin_token_file", "cache")
 FLAGS = ("open_loopback", "behind_proxy")
 
 

@@ -28,6 +28,7 @@ class ServerSettings:
     models: tuple[str, ...]
     token_file: Path
     admin_token_file: Path | None
+    cache: Path | None
     hosts: frozenset[str]
     origins: frozenset[str]
     open_loopback: bool
@@ -83,6 +84,7 @@ def checked(command: Serve) -> ServerSettings:
         models=tuple(dict.fromkeys(command.models)),
         token_file=command.token_file or default_token_file(),
         admin_token_file=command.admin_token_file,
+        cache=command.cache,
         hosts=frozenset(name.lower() for name in (*LOOPBACK_NAMES, command.host, *command.allow_host)),
         origins=frozenset(_origin(text) for text in command.allow_origin),
         open_loopback=command.open_loopback,

@@ -13,6 +13,7 @@ TABLES = (
     ("First heatmap, clicks and memory, through the server", "tests.benchmarks.server_click", ()),
     ("Answers while the server works", "tests.benchmarks.server_latency", ()),
     ("Bringing a case to the server", "tests.benchmarks.server_uploads", ()),
+    ("Bytes of an answer", "tests.benchmarks.answer_sizes", ()),
     ("What the server adds, against stock MONAI Label", "tests.benchmarks.server_overhead", ()),
     ("Sentence to three drawn slices", "tests.benchmarks.slicer_click", ()),
     ("Heat on its place, through Slicer's reslice", "tests.benchmarks.slicer_alignment", ()),

@@ -12,7 +12,7 @@ pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct
 ASKED = """
 import sys
 from monailabel_app.lib.lean_monai import UNUSED, import_monai
-from monailabel_app.lib.torchvision_guard import guard_torchvision
+from asap.torchvision_guard import guard_torchvision
 guard_torchvision()
 import_monai()
 import monailabel.app, monailabel_app.main
