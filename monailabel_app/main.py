@@ -111,6 +111,20 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         for task in self._infers.values():
             task.forget_missing()
 
+    def cleanup_sessions(self) -> None:
+        """MONAI Label calls this every five minutes: sessions whose time is over go, and what is kept of their volumes."""
+        super().cleanup_sessions()
+        self.forget_missing()
+
+    def rebuild(self) -> None:
+        """Read the datastore's index and make tasks, trainers and strategies anew; lanes, models and a training run go on."""
+        before: Datastore = self.datastore()
+        self._datastore = self.init_datastore()
+        self._infers = self.init_infers()
+        self._trainers = self.init_trainers()
+        self._strategies = self.init_strategies()
+        before.close()
+
     def init_strategies(self) -> dict[str, Strategy]:
         """Which study to label next: any unlabelled one, or by what the model that learns says of them."""
         held = next(iter(self.learnt.values()))

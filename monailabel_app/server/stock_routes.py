@@ -58,7 +58,8 @@ def replace_routes() -> None:
             ("GET", "/proxy/dicom/{path:path}"): stock_proxy.ask_any,
         },
     )
-    stock_apps.clear_cache = _rebuild_app  # what POST /reload calls
+    # What POST /reload calls. MONAI Label's own runs the files of the app's folder again.
+    stock_apps.clear_cache = lambda: app_instance().rebuild()
     _replace(
         train.router,
         {
@@ -69,17 +70,6 @@ def replace_routes() -> None:
         },
     )
     _replace(activelearning.router, {("POST", "/activelearning/{strategy}"): _next_sample})
-
-
-def _rebuild_app() -> None:
-    """Make the parts of the app anew. MONAI Label would run the files of the app folder again. A training run is stopped."""
-    old = app_instance()
-    old.runs.ask_to_stop()
-    new = type(old)(app_dir=old.app_dir, studies=old.studies, conf=old.conf)
-    new.turns = old.turns
-    for key in [key for key, app in stock_apps.apps.items() if app is old]:
-        stock_apps.apps[key] = new
-    old.datastore().close()
 
 
 def _next_sample(strategy: str, params: dict[str, Any] | None = None) -> dict[str, Any]:

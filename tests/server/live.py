@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 240.0
+START_S = 600.0
 STOP_S = 20.0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asap.client import AsapClient
 from asap.io.read import read_volume
 from asap.volume import Volume, to_int16
 from tests.io.synthetic import write_dicom
@@ -60,7 +61,8 @@ def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: 
 
 
 def test_questions_to_the_archive_are_passed_on_where_that_is_turned_on(tmp_path: Path, archive: str) -> None:
-    with live_server(tmp_path / "server", "--turn-on", "dicom-proxy", "--models", "asap-test", studies=archive) as server:
+    words = ("--turn-on", "dicom-proxy", "reload", "--models", "asap-test")
+    with live_server(tmp_path / "server", *words, studies=archive) as server:
         listed = ask(server, "GET", "/proxy/dicom/qido/studies?limit=5")
         assert listed.status == 200
         (study,) = (row["0020000D"]["Value"][0] for row in listed.json())
@@ -90,6 +92,13 @@ def test_questions_to_the_archive_are_passed_on_where_that_is_turned_on(tmp_path
         ):
             assert ask(server, method, target, b"").status == 403
         assert server.token not in server.log.read_text()
+        assert ask(server, "POST", "/reload", b"").status == 403
+        assert ask(server, "POST", "/reload", b"", token="admin").status == 200
+        client = AsapClient(server.url, server.token)
+        assert client.ground(client.open_datastore_study(SERIES), sentences=[SENTENCE]).sentences[0].map is not None
+        client.close()
+        params = {"params": json.dumps({"sentence": SENTENCE})}
+        assert ask_form(server, "POST", f"/infer/asap-test?image={SERIES}&output=json", params).status == 200
 
 
 def test_a_cancel_does_not_wait_for_an_archive_that_stalls(tmp_path: Path) -> None:
