@@ -114,3 +114,26 @@ def test_the_volume_is_left_as_it_was() -> None:
 def test_a_single_slice_is_refused() -> None:
     with pytest.raises(InputError, match="single slice"):
         to_network_grid(Volume(np.zeros((64, 64, 1), np.int16), np.eye(4)), SMALL)
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_a_volume_is_resampled_alike_however_its_voxels_lie_in_memory(antialias: bool) -> None:
+    """And as the plain product of the three axes' weights says."""
+    hu = np.random.default_rng(4).integers(-1100, 1100, (40, 36, 20)).astype(np.int16)
+    affine = np.diag([1.0, 1.1, 2.0, 1.0])
+    config = GridConfig(spacing_mm=(1.5, 1.5, 3.0), shape=(24, 24, 12), cell=(4, 4, 4), centre="image", antialias=antialias)
+    images = [to_network_grid(Volume(order(hu), affine), config)[0] for order in (np.ascontiguousarray, np.asfortranarray)]
+    assert torch.equal(images[0], images[1]) or float((images[0] - images[1]).abs().max()) < 1e-6
+    clipped = np.clip(hu, -1000, 1000) / 1000
+    sizes = [int(n * s / t + 1e-6) for n, s, t in zip(hu.shape, (1.0, 1.1, 2.0), config.spacing_mm, strict=True)]
+    if not antialias:
+        plain = torch.nn.functional.interpolate(
+            torch.from_numpy(clipped)[None, None], size=sizes, mode="trilinear", align_corners=False
+        )
+        start = [max(0, size // 2 - want // 2) for size, want in zip(sizes, config.shape, strict=True)]
+        pad = [max(0, (want - size) // 2) for size, want in zip(sizes, config.shape, strict=True)]
+        for axis, (first, before, size, want) in enumerate(zip(start, pad, sizes, config.shape, strict=True)):
+            shown = min(size, want)
+            plain = plain.narrow(2 + axis, first, shown)
+            images[0] = images[0].narrow(2 + axis, before, shown)
+        assert float((images[0] - plain).abs().max()) < 1e-5

@@ -5,6 +5,7 @@ The high and low bytes of the voxels are compressed apart, as differences along 
 
 from __future__ import annotations
 
+import io
 import json
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.io.atomic import write_bytes
 from asap.phantom.canvas import PlacedFinding, bounding_box
 from asap.phantom.case import ORGANS, PhantomCase
 from asap.phantom.sentences import PhantomSentence, union
@@ -41,8 +43,9 @@ def save_case(folder: Path, case: PhantomCase) -> None:
     masks = [finding.region for finding in case.findings] + list(case.organs.values())
     boxes, bits = _pack(masks)
     folder.mkdir(parents=True, exist_ok=True)
+    whole = io.BytesIO()
     np.savez(
-        folder / FILE_NAME,
+        whole,
         shape=np.array(volume.shape),
         affine=case.volume.affine,
         volume=_deflate(_planes(volume)),
@@ -51,6 +54,7 @@ def save_case(folder: Path, case: PhantomCase) -> None:
         bits=_deflate(bits),
         text=_deflate(json.dumps(text).encode()),
     )
+    write_bytes(folder / FILE_NAME, whole.getvalue(), "generated case")
 
 
 def load_case(folder: Path) -> PhantomCase:

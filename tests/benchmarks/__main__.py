@@ -20,6 +20,7 @@ TABLES = (
     ("bfloat16 against float32", "tests.benchmarks.bf16_agreement", ("--draws", "4")),
     ("One pre-training step", "tests.benchmarks.pretraining_step", ()),
     ("Preparing and loading cases", "tests.benchmarks.loader", ()),
+    ("Pre-training on CT-RATE, by arithmetic", "tests.benchmarks.scaling_plan", ()),
     ("Report reading", "tests.benchmarks.text_scores", ()),
     ("Generated cases: difficulty", "asap.phantom.difficulty", ("--count", "20")),
     ("Real chest CTs", "tests.benchmarks.real_pairs", ()),

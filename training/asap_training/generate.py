@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from asap.phantom.case import generate_case
-from asap.phantom.case_files import save_case
+from asap.phantom.case_files import FILE_NAME, save_case
 from asap_training.data.backgrounds import Background, Role, backgrounds
 from asap_training.data.implants import CONCEPTS, implanted
 
@@ -25,7 +25,7 @@ BILATERAL_EVERY = 4  # where findings on both sides are asked for, every fourth 
 def generate_one(out: Path, required: tuple[str, ...], bilateral: tuple[str, ...], seed: int) -> bool:
     """Make one case unless it is there already; returns whether it was made. Concepts take turns by the seed."""
     folder = out / f"case-{seed:07d}"
-    if folder.exists():
+    if (folder / FILE_NAME).exists():
         return False
     turn, rest = divmod(seed, BILATERAL_EVERY)
     if bilateral and rest == 0:
@@ -39,7 +39,7 @@ def generate_one(out: Path, required: tuple[str, ...], bilateral: tuple[str, ...
 def implant_one(out: Path, reference: Path, role: Role, seed: int) -> bool:
     """Implant one case into a background of the role unless it is there already; backgrounds take turns by the seed."""
     folder = out / f"case-{seed:07d}"
-    if folder.exists():
+    if (folder / FILE_NAME).exists():
         return False
     real = _backgrounds(reference, role)
     save_case(folder, implanted(real[seed % len(real)], seed, concepts=tuple(CONCEPTS)))

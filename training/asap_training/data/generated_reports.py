@@ -12,7 +12,7 @@ from torch import Tensor
 from asap.errors import InputError
 from asap.models.wordpiece import EncodedReport, WordPiece
 from asap.phantom.case import PhantomCase
-from asap.phantom.case_files import load_case
+from asap.phantom.case_files import FILE_NAME, load_case
 from asap.phantom.labels import LOBES
 from asap.preprocess import GridConfig, GridMap, to_network_grid
 from asap_training.data.batch import Sample
@@ -32,7 +32,7 @@ class GeneratedReports:
     """Sample `number` is a pure function of the recipe, the cases in the folder and the number."""
 
     def __init__(self, folder: Path, recipe: Recipe, tokenizer: WordPiece) -> None:
-        self._paths = sorted(folder.glob("case-*"))
+        self._paths = sorted(path.parent for path in folder.glob(f"case-*/{FILE_NAME}"))
         self._recipe, self._tokenizer = recipe, tokenizer
         if not self._paths:
             raise InputError("There are no generated cases in this folder; run `asap-train generate` first.")
