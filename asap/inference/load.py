@@ -23,10 +23,11 @@ def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
     if source not in MODELS and not Path(source).is_dir():
         raise InputError(f"There is no model of this name; known are {', '.join(MODELS)}, or name a folder with weights.")
     loaded = load_model(source if source in MODELS else Path(source))
-    seeded = source in MODELS and MODELS[source].seed is not None
-    folder = model_folder(source) if source in MODELS else Path(source)
     grounder = grounder_of(loaded)
-    findings = None if seeded else load_finding_head(folder, loaded.weights_sha256)
+    findings = None
+    if source not in MODELS or MODELS[source].seed is None:  # what is made from a seed has no folder
+        folder = model_folder(source) if source in MODELS else Path(source)
+        findings = load_finding_head(folder, loaded.weights_sha256)
     return Engine(grounder, store, findings, heads_of(grounder))
 
 
