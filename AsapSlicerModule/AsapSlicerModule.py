@@ -71,7 +71,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.logic = AsapLogic(slicer.mrmlScene, self.case_panel.is_allowed)
         self.case_panel.start_logic(self.logic)
         self.report_panel.start_logic(self.logic)
-        self.clicks = SliceClicks(self.report_panel.show_place)
+        self.clicks = SliceClicks(self.report_panel.show_place, self.report_panel.lesion.tapped)
         self.timer = every(POLL_MS, self.logic.background.poll)
 
     def enter(self) -> None:

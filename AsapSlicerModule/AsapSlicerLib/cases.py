@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -17,7 +18,7 @@ from asap.client.protocol import CancelFlag
 from . import volume_nodes
 from .background import Work
 from .i18n import _
-from .resample import Stopped, resample_for_model
+from .resample import Stopped, hu_bytes, resample_for_model
 from .volume_nodes import SourceImage
 
 Origin = Literal["datastore", "upload"]
@@ -62,16 +63,33 @@ class Cases:
 
     def open(self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag) -> OpenCase:
         """The study for this volume: known already, held by the server, or uploaded now. Raises ClientError or Cancelled."""
-        while not self._lock.acquire(timeout=0.05):  # the same case must not be sent twice at once
-            if cancel.is_set():
-                raise Cancelled(_("The work was stopped."))
-        try:
+        with self._turn(cancel):
             stamp = (*source.image.stamp, model.spacing_mm, model.antialias)
             known = self._by_stamp.get(stamp)
             if known is None:
                 known = self._from_datastore(client, source) or self._uploaded(client, source, model, tell, cancel)
                 self._by_stamp[stamp] = known
             return known
+
+    def open_full(self, client: AsapClient, source: CaseSource, tell: Tell, cancel: CancelFlag) -> OpenCase:
+        """The study with the volume's own voxels, in the volume's own order: what a mask is answered on."""
+        with self._turn(cancel):
+            stamp = (*source.image.stamp, "full")
+            known = self._by_stamp.get(stamp)
+            if known is None:
+                voxels = hu_bytes(source.image.voxels_ijk)
+                rows = [[float(x) for x in row] for row in source.image.affine_ras_mm]
+                study = client.open_study(voxels, source.image.shape, rows, progress=tell, cancel=cancel)
+                known = self._by_stamp[stamp] = OpenCase(study, "upload")
+            return known
+
+    @contextmanager
+    def _turn(self, cancel: CancelFlag) -> Iterator[None]:
+        while not self._lock.acquire(timeout=0.05):  # the same case must not be sent twice at once
+            if cancel.is_set():
+                raise Cancelled(_("The work was stopped."))
+        try:
+            yield
         finally:
             self._lock.release()
 
@@ -138,17 +156,22 @@ class Plan:
     model: ModelInfo
     fine: bool
 
-    def on_study(self, work: Work, act: Callable[[str], Answer]) -> tuple[OpenCase, Answer]:
-        """Do something with the case's study; when the server has forgotten the session, bring the case again, once."""
-        case = self._open(work)
+    def on_study(self, work: Work, act: Callable[[str], Answer], *, full: bool = False) -> tuple[OpenCase, Answer]:
+        """Do something with the case's study; when the server has forgotten the session, bring the case again, once.
+
+        full: the study with the volume's own voxels, in place of the one the model needs.
+        """
+        case = self._open(work, full)
         try:
             return case, act(case.study)
         except SessionGone:
             self.cases.forget()
-            case = self._open(work)
+            case = self._open(work, full)
             return case, act(case.study)
 
-    def _open(self, work: Work) -> OpenCase:
+    def _open(self, work: Work, full: bool) -> OpenCase:
+        if full:
+            return self.cases.open_full(self.client, self.source, work.report, work)
         return self.cases.open(self.client, self.source, self.model, work.report, work)
 
 

@@ -118,10 +118,7 @@ class HeatmapDisplay:
     def jump(self, volume: Any, peak_ras_mm: Point) -> Point:
         """Bring every slice view to a place given in the volume's own frame, and the crosshair too. Returns it in the world."""
         world = volume_nodes.to_world(volume, peak_ras_mm)
-        for slice_node in self._of_class("vtkMRMLSliceNode"):
-            slice_node.JumpSliceByOffsetting(*world)
-        for crosshair in self._of_class("vtkMRMLCrosshairNode"):
-            crosshair.SetCrosshairRAS(*world)
+        go_to(self._scene, world)
         return world
 
     def hide(self) -> None:
@@ -220,9 +217,19 @@ class HeatmapDisplay:
         return next((node for node in self._of_class(kinds[role]) if node.GetAttribute(OWNED) == role), None)
 
     def _of_class(self, class_name: str) -> Iterator[Any]:
-        return iter(
-            [self._scene.GetNthNodeByClass(n, class_name) for n in range(self._scene.GetNumberOfNodesByClass(class_name))]
-        )
+        return iter(_nodes(self._scene, class_name))
+
+
+def go_to(scene: Any, world_ras_mm: Point) -> None:
+    """Bring every slice view, and the crosshair, to a place in the world."""
+    for slice_node in _nodes(scene, "vtkMRMLSliceNode"):
+        slice_node.JumpSliceByOffsetting(*world_ras_mm)
+    for crosshair in _nodes(scene, "vtkMRMLCrosshairNode"):
+        crosshair.SetCrosshairRAS(*world_ras_mm)
+
+
+def _nodes(scene: Any, class_name: str) -> list[Any]:
+    return [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]
 
 
 def closed_surface(heat: HeatMap, share: float) -> Any:

@@ -6,29 +6,30 @@ Methods return at once; what takes time runs in the background and ends in an `E
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import vtk
 
-from asap.client import AsapClient, ClientError, GroundAnswer, ModelInfo, Progress, ServerInfo
+from asap.client import GroundAnswer, ModelInfo, Progress, SentenceAnswer, ServerInfo
+from asap.review import Review, State, new_review
 
-from . import coverage, regions, review
+from . import coverage, lesions, regions, review_nodes
 from .background import Background, Work
-from .cases import Cases, OpenCase, Plan, case_source
+from .cases import OpenCase, Plan
+from .colours import region_colour
 from .events import CaseState, Event, error_event, progress_event
 from .i18n import _
 from .parameters import Parameters
-from .review import Review, State
+from .segments import show_only
 from .sentence_view import SentenceView
-from .undo import Undo
+from .session import Session
 from .volume_nodes import Point
 
 __all__ = ["AsapLogic", "CaseState", "Event"]
-CANCELLABLE = ("encode", "ground", "segment")
-log = logging.getLogger(__name__)
+CANCELLABLE = ("encode", "ground", "segment", lesions.KEY)
 
 
 class AsapLogic:
@@ -44,17 +45,14 @@ class AsapLogic:
         self.parameters = Parameters(scene)
         self.view = SentenceView(scene, self.parameters)
         self.listeners: list[Callable[[Event], None]] = []
-        self.server: ServerInfo | None = None
-        self.url = ""
         self.case: CaseState | None = None
         self.review: Review | None = None
-        self.regions = regions.Regions(scene, self.background, self._tell, self._failed)
-        self.undo_stack = Undo()
-        self._consent = consent
-        self._consented: set[str] = set()
-        self._waiting: Callable[[], None] | None = None
-        self._client: AsapClient | None = None
-        self._cases = Cases()
+        self.regions = regions.Regions(scene, self.background, self.tell, self.fail)
+        self.session = Session(self.background, self.parameters, consent, self.tell, self.fail)
+        self.lesions = lesions.Lesions(
+            scene, self.background, self.session, tell=self.tell, failed=self.fail, progressed=self._progressed
+        )
+        self._earlier: dict[tuple[int, str], tuple[SentenceAnswer, str]] = {}
         self._tags = [
             scene.AddObserver(scene.EndCloseEvent, lambda *_args: self._scene_closed()),
             scene.AddObserver(scene.EndImportEvent, lambda *_args: self.restore()),
@@ -68,50 +66,40 @@ class AsapLogic:
     def connect(self, url: str, token: str | None = None) -> None:
         """Ask a server who it is; ends in the event "server", or "error" that names the reason."""
         self.disconnect()
-        try:
-            client = AsapClient(url, token or None)
-        except ClientError as error:
-            self._failed(error)
-            return
-
-        def connected(info: ServerInfo) -> None:
-            self._client, self.server, self.url = client, info, url
-            client.keep_alive()
-            self._tell(Event("server", _("Connected to ASAP {version}.").format(version=info.version)))
-
-        self.background.start(lambda _work: client.info(), done=connected, failed=self._failed, key="server")
+        self.session.connect(url, token)
 
     def disconnect(self) -> None:
         """End the session: the server frees all it holds of us."""
         self.cancel()
-        self.background.cancel("server")
-        self.background.cancel("health")
-        client, self._client, self.server, self.case = self._client, None, None, None
-        self._cases = Cases()
-        if client is not None:
-            self.background.start(lambda _work: client.close(), done=lambda _none: None, failed=self._quiet)
-            self._tell(Event("server"))
+        self.case = None
+        self.session.disconnect()
 
     def refresh(self) -> None:
-        """Ask the server again how it is; ends in the event "health", with a message when it does not answer."""
-        client = self._client
-        if client is None or self.background.is_busy("health"):
-            return
+        """Ask the server again how it is; ends in the event "health"."""
+        self.session.refresh()
 
-        def well(info: ServerInfo) -> None:
-            if client is self._client:
-                self.server = info
-                self._tell(Event("health"))
+    @property
+    def server(self) -> ServerInfo | None:
+        """Who the connected server is, or None."""
+        return self.session.server
 
-        self.background.start(
-            lambda _work: client.info(), done=well, failed=lambda error: self._tell(Event("health", str(error))), key="health"
-        )
+    @property
+    def url(self) -> str:
+        """Address of the newest server."""
+        return self.session.url
 
     @property
     def model(self) -> ModelInfo | None:
-        """The model that will answer: the chosen one if the server has it, else the server's default."""
-        names = {model.name: model for model in self.server.models} if self.server is not None else {}
-        return names.get(self.parameters.model or "") or names.get(self.server.default_model if self.server is not None else "")
+        """The model that will answer."""
+        return self.session.model
+
+    def allow(self) -> None:
+        """The reader agrees that cases go to this server; what waited for that goes on."""
+        self.session.allow()
+
+    def refuse(self) -> None:
+        """The reader does not agree; what waited is dropped."""
+        self.session.refuse()
 
     # case
 
@@ -121,18 +109,20 @@ class AsapLogic:
         return self.parameters.volume
 
     def choose_volume(self, node: Any) -> None:
-        """Work on another CT of the scene. What is shown of the last one goes."""
+        """Work on another CT of the scene, with the review it has, if any. What is shown of the last one goes."""
         if node is self.volume:
             return
         self.cancel()
         self.view.clear()
         self.parameters.volume = node
         self.case = None
-        self._tell(Event("case"))
+        show_only(self.scene, node)
+        self.tell(Event("case"))
+        self._take_review()
 
     def encode(self) -> None:
         """Bring the chosen case to the server and encode it, so that every sentence is answered at once."""
-        if (plan := self._plan(self.encode)) is None:
+        if (plan := self.session.plan(self.volume, self.encode)) is None:
             return
 
         def run(work: Work) -> tuple[OpenCase, Any]:
@@ -143,13 +133,14 @@ class AsapLogic:
             case, answer = result
             self._case_ready(plan, case, answer.coverage)
 
-        self.background.start(run, done=done, failed=self._failed, progressed=self._progressed, key="encode")
+        self.background.start(run, done=done, failed=self.fail, progressed=self._progressed, key="encode")
 
     def cancel(self) -> bool:
         """Stop what is under way. False when nothing was."""
         stopped = [self.background.cancel(key) for key in CANCELLABLE]
+        self.lesions.give_up()
         if any(stopped):
-            self._tell(Event("progress", _("Stopped.")))
+            self.tell(Event("progress", _("Stopped.")))
         return any(stopped)
 
     @property
@@ -157,21 +148,17 @@ class AsapLogic:
         """Whether a case, sentences or a segment are under way."""
         return any(self.background.is_busy(key) for key in CANCELLABLE)
 
-    def allow(self) -> None:
-        """The reader agrees that cases go to this server; what waited for that goes on."""
-        self._consented.add(self.url)
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting()
-
     # report
 
     def read_report(self, text: str) -> None:
         """Ask for every sentence of a report. Decisions on sentences of the same words are kept."""
         if not text.strip():
-            self._failed(ValueError(_("There is no report yet; paste one or load a text file.")))
+            self.fail(ValueError(_("There is no report yet; paste one or load a text file.")))
             return
-        self._ground({"report": text}, lambda answer: review.new_review(text, answer, self.review))
+        if self.review is not None and self.review.signature is not None:
+            self.fail(ValueError(_("This CT's report is signed and stays as it is; add an amendment.")))
+            return
+        self._ground({"report": text}, lambda answer: new_review(text, answer, self.review))
 
     def ground(self, sentences: Sequence[str]) -> None:
         """Ask for further sentences; they are added to the review and the last one is shown."""
@@ -180,12 +167,13 @@ class AsapLogic:
             return
 
         def merged(answer: GroundAnswer) -> Review:
-            return (self.review or Review("", "", "", ())).extended(answer)
+            added = replace(answer, sentences=tuple(replace(one, section=None) for one in answer.sentences))
+            return (self.review or Review("", "", "", ())).extended(added)
 
         self._ground({"sentences": wanted}, merged, show_last=True)
 
     def _ground(self, what: dict[str, Any], merge: Callable[[GroundAnswer], Review], *, show_last: bool = False) -> None:
-        if (plan := self._plan(lambda: self._ground(what, merge, show_last=show_last))) is None:
+        if (plan := self.session.plan(self.volume, lambda: self._ground(what, merge, show_last=show_last))) is None:
             return
         known = self.case is not None and self.case.seen is not None
 
@@ -200,17 +188,21 @@ class AsapLogic:
                 return
             if not known:
                 self._case_ready(plan, case, seen)
-            merged = merge(answer)
+            try:
+                merged = merge(answer)
+            except ValueError as error:  # signed or changed while the answer was on its way
+                self.fail(error)
+                return
             self.view.follow(self.review, merged)
-            self._replace(merged)
-            self._tell(Event("report", answer.notice))
+            self.keep(merged)
+            self.tell(Event("report", answer.notice))
             if show_last and self.review is not None:
                 self.show([len(self.review.sentences) - 1])
 
         self.background.start(
             lambda work: plan.on_study(work, partial(act, work)),
             done=done,
-            failed=self._failed,
+            failed=self.fail,
             progressed=self._progressed,
             key="ground",
         )
@@ -219,20 +211,33 @@ class AsapLogic:
 
     def decide(self, index: int, state: State) -> None:
         """Accept, reject, or take a sentence back to draft."""
-        if self.review is not None:
-            self.undo_stack.remember(index, self.review.sentences[index])
-            self._replace(self.review.decided(index, state, self.parameters.reader))
-            self._tell(Event("report"))
+        if self.review is None:
+            return
+        try:
+            decided = self.review.decided(index, state, self.parameters.reader)
+        except ValueError as error:
+            self.fail(error)
+            return
+        self.keep(decided)
+        self.tell(Event("report"))
 
-    def undo(self) -> int | None:
-        """Take the last decision back; the record keeps both. Returns whose it was, None when there was none."""
-        undone = self.undo_stack.undone(self.review, self.parameters.reader) if self.review is not None else None
-        if undone is None:
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a decision to take back."""
+        return self.review is not None and self.review.signature is None and self.review.last_decision is not None
+
+    def undo(self) -> tuple[str, int] | None:
+        """Take the last decision back; the record keeps both. Returns ("sentence" or "answer", its index), None without any."""
+        last = self.review.last_decision if self.review is not None and self.can_undo else None
+        if self.review is None or last is None or (undone := self.review.undone(self.parameters.reader)) is None:
             return None
         self.background.cancel("ground")  # the map of an edited wording that may still be on its way
-        self._replace(undone[0])
-        self._tell(Event("report"))
-        return undone[1]
+        of, index, _number = last
+        if of == "sentence" and (earlier := self._earlier.get((index, undone.sentences[index].text))) is not None:
+            undone = undone.answered(index, *earlier)
+        self.keep(undone)
+        self.tell(Event("report"))
+        return of, index
 
     def edit(self, index: int, text: str) -> None:
         """Give a sentence other words; with a server, its map follows."""
@@ -241,11 +246,12 @@ class AsapLogic:
         try:
             edited = self.review.decided(index, "edited", self.parameters.reader, text)
         except ValueError as error:
-            self._failed(error)
+            self.fail(error)
             return
-        self.undo_stack.remember(index, self.review.sentences[index])
-        self._replace(edited)
-        self._tell(Event("report"))
+        before = self.review.sentences[index]
+        self._earlier[index, before.text] = (before.answer, before.weights_sha256)
+        self.keep(edited)
+        self.tell(Event("report"))
         words = self.review.sentences[index].text
 
         def merged(answer: GroundAnswer) -> Review:
@@ -254,12 +260,13 @@ class AsapLogic:
                 raise ValueError(_("The report was changed meanwhile."))
             return current.answered(index, answer.sentences[0], answer.model.weights_sha256)
 
-        if self._client is not None:
+        if self.session.client is not None:
             self._ground({"sentences": [words]}, merged)
 
-    def _replace(self, new: Review) -> None:
-        self.review = new
-        review.save(self.scene, new, self.volume)
+    def keep(self, changed: Review) -> None:
+        """Go on with a changed review; it stands in the scene from now on."""
+        self.review = changed
+        review_nodes.save(self.scene, changed, self.volume)
 
     # view
 
@@ -268,19 +275,19 @@ class AsapLogic:
         if self.review is None:
             return False
         drawn = self.view.show(self.review, indices, self.volume, jump=jump)
-        self._tell(Event("shown"))
+        self.tell(Event("shown"))
         return drawn
 
     def clear(self) -> None:
         """Take the overlay away."""
         self.view.clear()
-        self._tell(Event("shown"))
+        self.tell(Event("shown"))
 
     def redraw(self) -> None:
         """Apply changed display parameters."""
         if self.review is not None and self.view.shown:
             self.view.redraw(self.review, self.volume)
-            self._tell(Event("shown"))
+            self.tell(Event("shown"))
 
     def sentences_at(self, world_ras_mm: Point) -> list[tuple[int, float]]:
         """Which sentences speak of this place, (index, share of the peak), warmest first."""
@@ -300,6 +307,15 @@ class AsapLogic:
         if place is not None and self.review is not None and self.volume is not None:
             self.regions.make(index, self.review.sentences[index], place, self.volume)
 
+    def make_lesion(self, index: int, cursor_world_mm: Point | None = None) -> None:
+        """Cut the lesion a sentence speaks of out of the image; `lesions.click` corrects it. Ends in the event "segment"."""
+        place = self._place(index, cursor_world_mm)
+        if place is None or self.review is None:
+            return
+        sentence = self.review.sentences[index]
+        inside = sentence.answer.peak_ras_mm if cursor_world_mm is None else place.cursor_ras_mm
+        self.lesions.begin(self.volume, sentence.text, inside, region_colour(index))
+
     def _place(self, index: int, cursor_world_mm: Point | None) -> regions.Place | None:
         heat = self.view.map_of(self.review, index) if self.review is not None else None
         return None if heat is None else regions.place(heat, self.view.share(heat), self.volume, cursor_world_mm)
@@ -308,17 +324,23 @@ class AsapLogic:
 
     def restore(self) -> None:
         """Take up the review a scene brought with it; no server is needed."""
-        try:
-            loaded = review.load(self.scene)
-        except ValueError as error:
-            self._failed(error)
-            return
-        self.view.forget()
-        self.undo_stack.forget()
-        self.review, volume = loaded if loaded is not None else (None, None)
-        if volume is not None:
+        volume = review_nodes.reviewed_volume(self.scene, self.volume)
+        if volume is not self.volume:
             self.parameters.volume = volume
-        self._tell(Event("report"))
+        self._take_review()
+
+    def _take_review(self) -> None:
+        try:
+            loaded = review_nodes.load(self.scene, self.volume)
+        except ValueError as error:
+            self.fail(error)
+            loaded = None
+        self.view.forget()
+        self._earlier.clear()
+        self.regions.forget()
+        self.lesions.finish()
+        self.review = loaded
+        self.tell(Event("report"))
 
     def wait_for_completion(self, timeout_s: float = 600.0) -> bool:
         """For scripts: wait until nothing is under way. False when time ran out first."""
@@ -337,11 +359,13 @@ class AsapLogic:
     def _scene_closed(self) -> None:
         self.cancel()
         self.view.forget()
-        self.undo_stack.forget()
+        self._earlier.clear()
+        self.regions.forget()
+        self.lesions.finish()
         self.case, self.review = None, None
-        self._release(None)
-        self._tell(Event("case"))
-        self._tell(Event("report"))
+        self.session.release(None)
+        self.tell(Event("case"))
+        self.tell(Event("report"))
 
     def _node_removed(self, node: Any) -> None:
         if node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
@@ -350,51 +374,24 @@ class AsapLogic:
             self.cancel()
             self.view.clear()
             self.case = None
-            self._tell(Event("case"))
-        if self._cases.holds(node.GetID()):
-            self._release(node.GetID())
-
-    def _release(self, node_id: str | None) -> None:
-        """Let the server free a volume node's case, or all."""
-        client, cases = self._client, self._cases
-        if client is not None:
-            self.background.start(lambda _work: cases.release(client, node_id), done=lambda _none: None, failed=self._quiet)
-
-    def _plan(self, again: Callable[[], None]) -> Plan | None:
-        client, model = self._client, self.model
-        try:
-            if client is None or model is None:
-                raise ValueError(_("There is no server yet; enter its address and test the connection."))
-            if self.volume is None:
-                raise ValueError(_("There is no CT yet; load one and choose it."))
-            source = case_source(self.volume)
-        except ValueError as error:
-            self._failed(error)
-            return None
-        if self.url not in self._consented and not self._consent(self.url):
-            self._waiting = again
-            self._tell(Event("consent", self.url))
-            return None
-        self._consented.add(self.url)
-        return Plan(client, self._cases, source, model, self.parameters.fine)
+            self.tell(Event("case"))
+        self.session.release(node.GetID())
 
     def _case_ready(self, plan: Plan, case: OpenCase, box: Any) -> None:
         if self.scene.GetNodeByID(plan.source.node_id) is not self.volume:
             return
         seen = None if box is None else coverage.seen(box.corner_ras_mm, plan.source.image)
         self.case = CaseState(plan.source.node_id, case.origin, seen)
-        self._tell(Event("case", seen.sentence if seen is not None else "", 1.0))
+        self.tell(Event("case", seen.sentence if seen is not None else "", 1.0))
 
     def _progressed(self, progress: Progress) -> None:
-        self._tell(progress_event(progress))
+        self.tell(progress_event(progress))
 
-    def _failed(self, error: Exception) -> None:
-        self._tell(error_event(error))
+    def fail(self, error: Exception) -> None:
+        """Tell the faces why something did not work."""
+        self.tell(error_event(error))
 
-    @staticmethod
-    def _quiet(error: Exception) -> None:
-        log.info("asap: the server could not be told to free a case (%s)", type(error).__name__)
-
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Tell the faces."""
         for listener in tuple(self.listeners):
             listener(event)

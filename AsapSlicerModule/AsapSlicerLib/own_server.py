@@ -7,33 +7,17 @@ command, of the environment the server was installed into.
 from __future__ import annotations
 
 import os
-import re
-import secrets
-import subprocess
 import sys
-import tempfile
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import slicer
 
-from asap.client import AsapClient
-
 from .background import Background, Work
 from .i18n import _
+from .server_process import NotStarted, ServerProcess
 
-START_S = 300.0  # a busy machine takes minutes to import all of MONAI Label
-STOP_S = 15.0
-POLL_S = 0.1
-LAST_LINES = 200
-ADDRESS = re.compile(r"^ASAP server: (\S+)")
-SENTENCE = re.compile(r"^asap: (.+)")
-KEEPER = Path(__file__).with_name("server_keeper.py")
 SLICERS_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONNOUSERSITE")
 State = Literal["off", "starting", "running", "stopping"]
 
@@ -58,73 +42,6 @@ def clean_environment() -> dict[str, str]:
     started_with = hasattr(getattr(slicer, "app", None), "startupEnvironment") and hasattr(slicer.util, "startupEnvironment")
     values = dict(slicer.util.startupEnvironment()) if started_with else dict(os.environ)
     return {name: value for name, value in values.items() if name not in SLICERS_OWN}
-
-
-class ServerProcess:
-    """The server as a child process, reachable from this computer with a token that nobody else knows."""
-
-    def __init__(self, python: Path, environment: dict[str, str]) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="asap-slicer-"))  # mode 0700; the keeper removes it
-        self.token = secrets.token_urlsafe(32)
-        token_file = folder / "token"
-        token_file.touch(mode=0o600)
-        token_file.write_text(self.token, encoding="ascii")
-        self.lines: deque[str] = deque(maxlen=LAST_LINES)
-        self.url: str | None = None
-        server = [str(python), "-m", "monailabel_app.serve", "--port", "0", "--token-file", str(token_file)]
-        self._process = subprocess.Popen(
-            [str(python), "-I", str(KEEPER), str(folder), *server],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environment,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        threading.Thread(target=self._read, name="asap-server-output", daemon=True).start()
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """Process id of the keeper."""
-        return self._process.pid
-
-    def wait_for_address(self, work: Work, timeout_s: float = START_S) -> str:
-        """Its address once it answers there. ValueError with the server's own sentence where it did not start."""
-        end = time.monotonic() + timeout_s
-        while self.running and time.monotonic() < end and not work.is_set():
-            if self.url is not None and AsapClient(self.url).health():
-                return self.url
-            time.sleep(POLL_S)
-        said = next((found[1] for line in reversed(self.lines) if (found := SENTENCE.match(line))), None)
-        self.let_go()
-        raise ValueError(said or _("The server did not start; the log below and `asap doctor` say what is missing."))
-
-    def let_go(self) -> None:
-        """Close the pipe: the keeper ends the server. Returns at once."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-
-    def stop(self) -> None:
-        """End it and wait until it is gone."""
-        self.let_go()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_S)
-        if self.running:
-            self._process.kill()
-            self._process.wait(STOP_S)
-
-    def _read(self) -> None:
-        for line in self._process.stdout or ():
-            self.lines.append(line.rstrip().replace(self.token, "***"))
-            if found := ADDRESS.match(line):
-                self.url = found[1]
 
 
 class OwnServer:
@@ -198,7 +115,11 @@ class OwnServer:
         self._connect(*answer)
 
     def _ended(self, error: Exception) -> None:
-        self.trouble = str(error) if isinstance(error, ValueError) else _("This Python could not be started; choose another.")
+        if isinstance(error, NotStarted):
+            unknown = _("The server did not start; the log below and `asap doctor` say what is missing.")
+            self.trouble = str(error) or unknown
+        else:
+            self.trouble = str(error) if isinstance(error, ValueError) else _("This Python could not be started; choose another.")
         self._set("off")
 
     def _set(self, state: State) -> None:

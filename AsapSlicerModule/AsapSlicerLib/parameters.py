@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 MODULE = "AsapSlicerModule"
-DEFAULTS = {"model": "", "fine": "0", "opacity": "0.75", "threshold": "", "legend": "1", "outline": "1", "reader": ""}
+DEFAULTS = {"model": "", "fine": "0", "opacity": "0.6", "threshold": "", "legend": "1", "outline": "1", "reader": ""}
 VOLUME = "Volume"
 
 

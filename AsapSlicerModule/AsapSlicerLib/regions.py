@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.review import ReviewedSentence
+
 from .background import Background
 from .cases import case_source
 from .colours import region_colour
 from .events import Event
 from .heat_maps import HeatMap
 from .i18n import _
-from .review import ReviewedSentence
 from .segments import Island, add_segment, island, segment_mask, terminology_entry
 from .volume_nodes import Affine, Point, SourceImage, from_world
 
@@ -62,6 +63,11 @@ class Regions:
         self.measured: Measured | None = None
         self.made: tuple[Any, str] | None = None
         self._scene, self._background, self._tell, self._failed = scene, background, tell, failed
+
+    def forget(self) -> None:
+        """Another review begins."""
+        self._background.cancel("region")
+        self.measured, self.made = None, None
 
     def measure(self, index: int, where: Place) -> None:
         """How large the region of the sentence at `index` is; ends in the event "region"."""

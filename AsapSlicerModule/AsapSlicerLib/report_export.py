@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from asap.review import Review, ReviewedSentence, time_now
+
 from .i18n import _
-from .review import Review, ReviewedSentence, time_now
 
 FORMAT, FORMAT_VERSION = "asap-reviewed-report", 1
 ANSWER_FIELDS = ("section", "assertion", "laterality", "localisable", "reason", "confidence", "peak_ras_mm", "side_check")
@@ -27,6 +28,8 @@ def reviewed_json(review: Review) -> str:
         "model": review.model,
         "report": review.report,
         "sentences": [_record(index, sentence) for index, sentence in enumerate(review.sentences)],
+        "signature": None if review.signature is None else asdict(review.signature),
+        "amendments": [asdict(one) for one in review.amendments],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -51,7 +54,14 @@ def reviewed_text(review: Review) -> str:
         readers=", ".join(readers) or _("unnamed"),
         time=time_now(),
     )
-    return "\n".join([*lines, "", told, ""])
+    if review.signature is not None:
+        text = _("Signed by {author}, {time}; digest {digest}.")
+        told += "\n" + text.format(author=review.signature.author, time=review.signature.time_utc, digest=review.signature.sha256)
+    amendments = [
+        _("Amendment, {author}, {time}: {text}").format(author=one.author, time=one.time_utc, text=one.text)
+        for one in review.amendments
+    ]
+    return "\n".join([*lines, "", told, *amendments, ""])
 
 
 def write_report(path: Path, review: Review) -> None:

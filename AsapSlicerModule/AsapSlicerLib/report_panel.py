@@ -11,12 +11,16 @@ from typing import Any
 
 import qt
 
+from asap.review import ReviewedSentence
+
 from .colours import region_colour
 from .events import Event
 from .i18n import _
+from .lesion_row import LesionRow
+from .lesions import KEY as LESION
 from .logic import AsapLogic
 from .report_box import ReportBox
-from .review import ReviewedSentence
+from .sign_row import SignRow
 from .volume_nodes import Point
 from .widgets import box, button, label, read, row
 from .word_diff import as_html, word_changes
@@ -67,7 +71,8 @@ class ReportPanel:
         self._logic = logic
         logic.listeners.append(self.on_event)
         self.report.start_logic(logic)
-        self.reader.setText(logic.parameters.reader)
+        self.lesion.start_logic(logic)
+        self.signing.start_logic(logic)
         self._show_report()
 
     def on_event(self, event: Event) -> None:
@@ -156,15 +161,17 @@ class ReportPanel:
         self.segment = button(
             _("Make segment"), _("Turn the region around the last ctrl-click, or the peak, into a segment."), self._make_segment
         )
+        self.cut = button(
+            _("Cut lesion"),
+            _("The server cuts the lesion out of the image, around the last ctrl-click or the peak; clicks correct it."),
+            self._cut_lesion,
+        )
         self.clear = button(_("Clear overlay"), _("Take heat and outlines away."), self._clear)
-        self.reader = qt.QLineEdit()
-        self.reader.setAccessibleName(_("Reader"))
-        self.reader.setPlaceholderText(_("Your name stands beside your decisions"))
-        self.reader.editingFinished.connect(lambda *_args: self._reader_named())
         form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "toggle"))))
         form.addRow(row(*(self.buttons[name] for name in ("accept", "reject", "edit", "undo"))))
-        form.addRow(row(self.segment, self.clear))
-        form.addRow(_("Reader:"), self.reader)
+        form.addRow(row(self.segment, self.cut, self.clear))
+        self.lesion = LesionRow(form)
+        self.signing = SignRow(form)
 
     # the reader acts
 
@@ -230,19 +237,20 @@ class ReportPanel:
             return
         self._logic.make_segment(index, self._place)
 
+    def _cut_lesion(self) -> None:
+        index = self.current
+        if self._logic is not None and index is not None:
+            self._logic.make_lesion(index, self._place)
+
     def _undo(self) -> None:
-        index = self._logic.undo() if self._logic is not None else None
-        if index is not None:
-            self.list.setCurrentItem(self._items[index])
+        undone = self._logic.undo() if self._logic is not None else None
+        if undone is not None and undone[0] == "sentence":
+            self.list.setCurrentItem(self._items[undone[1]])
 
     def _measure(self) -> None:
         index = self.current
         if self._logic is not None and index is not None and index in self._logic.view.shown:
             self._logic.measure(index, self._place)
-
-    def _reader_named(self) -> None:
-        if self._logic is not None:
-            self._logic.parameters.reader = str(read(self.reader, "text"))
 
     # what is shown
 
@@ -341,12 +349,16 @@ class ReportPanel:
         return lines
 
     def _enable(self) -> None:
-        chosen = self.current is not None
+        review = self._logic.review if self._logic is not None else None
+        chosen = self.current is not None and review is not None and review.signature is None
         for name in ("accept", "reject", "edit"):
             self.buttons[name].setEnabled(chosen)
         for name in ("previous", "next", "toggle"):
             self.buttons[name].setEnabled(bool(self._items))
-        self.buttons["undo"].setEnabled(self._logic is not None and bool(self._logic.undo_stack))
+        self.buttons["undo"].setEnabled(self._logic is not None and self._logic.can_undo)
         shown = self._logic.view.shown if self._logic is not None else ()
-        self.segment.setEnabled(chosen and self.current in shown)
+        mapped = self.current is not None and self.current in shown
+        self.segment.setEnabled(mapped)
+        can_cut = self._logic is not None and self._logic.session.can(LESION)
+        self.cut.setEnabled(can_cut and mapped)
         self.clear.setEnabled(bool(shown))

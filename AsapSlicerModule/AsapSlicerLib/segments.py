@@ -27,6 +27,7 @@ MM3_PER_ML = 1000.0
 LABELMAP = "Binary labelmap"
 ROLE = "ASAP.role"
 SEGMENTS_ROLE = "segments"
+FILL_OPACITY = 0.15
 
 MORPHOLOGY = "SCT^49755003^Morphologically Altered Structure"
 ANY_TYPE = ("SCT^309825002^Spatial and Relational Concept", "NCIt^C94970^Reference Region")
@@ -143,30 +144,62 @@ def add_segment(
     scene: Any, volume: Any, mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine, *, name: str, colour: Colour, terminology: str
 ) -> tuple[Any, str]:
     """Put a mask into the scene's ASAP segmentation of `volume`, made on first use. Returns the node and the segment's id."""
-    node = _segmentation(scene, volume)
-    image = slicer.vtkOrientedImageData()
-    image.ShallowCopy(volume_nodes.labelmap_image(mask_ijk))
-    image.SetImageToWorldMatrix(volume_nodes.vtk_matrix(affine_ras_mm))
+    node = segmentation_of(scene, volume) or _made_segmentation(scene, volume)
     segment = slicer.vtkSegment()
     segment.SetName(name)
     segment.SetColor(*colour)
     segment.SetTag(segment.GetTerminologyEntryTagName(), terminology)
-    segment.AddRepresentation(LABELMAP, image)
+    segment.AddRepresentation(LABELMAP, _oriented(mask_ijk, affine_ras_mm))
     segmentation = node.GetSegmentation()
     identity = segmentation.GenerateUniqueSegmentID("asap")
     segmentation.AddSegment(segment, identity)
     return node, identity
 
 
-def _segmentation(scene: Any, volume: Any) -> Any:
-    for n in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
-        node = scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")
-        reference = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
-        if node.GetAttribute(ROLE) == SEGMENTS_ROLE and reference is volume:
-            return node
+def replace_mask(node: Any, identity: str, mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine) -> None:
+    """Give a segment another mask; what is drawn of it follows."""
+    segmentation = node.GetSegmentation()
+    segment = segmentation.GetSegment(identity)
+    segment.RemoveAllRepresentations(LABELMAP)  # surfaces of the old mask
+    segment.AddRepresentation(LABELMAP, _oriented(mask_ijk, affine_ras_mm))
+    segmentation.InvokeEvent(segmentation.SourceRepresentationModified, None)
+    node.Modified()
+
+
+def _oriented(mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine) -> Any:
+    image = slicer.vtkOrientedImageData()
+    image.ShallowCopy(volume_nodes.labelmap_image(mask_ijk))
+    image.SetImageToWorldMatrix(volume_nodes.vtk_matrix(affine_ras_mm))
+    return image
+
+
+def segmentation_of(scene: Any, volume: Any) -> Any:
+    """The segmentation node with the segments of `volume`, or None."""
+    return next((node for node in _segmentations(scene) if _reference(node) is volume), None)
+
+
+def show_only(scene: Any, volume: Any) -> None:
+    """Hide the segments of every other CT."""
+    for node in _segmentations(scene):
+        node.GetDisplayNode().SetVisibility(_reference(node) is volume)
+
+
+def _segmentations(scene: Any) -> list[Any]:
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    nodes = [scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode") for n in range(count)]
+    return [node for node in nodes if node.GetAttribute(ROLE) == SEGMENTS_ROLE]
+
+
+def _reference(node: Any) -> Any:
+    return node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+
+
+def _made_segmentation(scene: Any, volume: Any) -> Any:
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("ASAP segments"))
     node.SetAttribute(ROLE, SEGMENTS_ROLE)
     node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetOpacity2DFill(FILL_OPACITY)  # what lies under it, the heat included, is to be judged
+    node.GetDisplayNode().SetSliceIntersectionThickness(2)
     node.GetSegmentation().SetSourceRepresentationName(LABELMAP)
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     volume_nodes.follow_transform(node, volume)

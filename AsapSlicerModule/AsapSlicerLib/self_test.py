@@ -15,8 +15,9 @@ import numpy as np
 from asap.client import HeatmapBox
 from asap.client.protocol import ground_answer
 from asap.client.wire import pack_map
+from asap.review import new_review
 
-from . import review, volume_nodes
+from . import review_nodes, volume_nodes
 from .logic import AsapLogic
 from .report_export import write_report
 
@@ -57,8 +58,8 @@ def opened(scene: Any) -> tuple[AsapLogic, Any]:
     )
     logic = AsapLogic(scene, lambda _url: False)
     logic.choose_volume(volume)
-    logic.review = review.new_review(" ".join(SENTENCES), answer)
-    review.save(scene, logic.review, volume)
+    logic.review = new_review(" ".join(SENTENCES), answer)
+    review_nodes.save(scene, logic.review, volume)
     return logic, volume
 
 
@@ -84,7 +85,7 @@ def decisions_are_kept(scene: Any) -> None:
     logic.decide(0, "accepted")
     logic.edit(1, "The heart is enlarged.")
     check(logic.review is not None and logic.review.reviewed == 2, "two sentences are reviewed")
-    check(logic.undo() == 1, "the edit is taken back")
+    check(logic.undo() == ("sentence", 1), "the edit is taken back")
     other = AsapLogic(scene, lambda _url: False)
     check(other.review == logic.review, "the scene holds the review")
     other.close()

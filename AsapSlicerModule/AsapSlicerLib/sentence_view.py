@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asap.review import Review, ReviewedSentence
+
 from . import volume_nodes
 from .colours import OUTLINE_COLOUR, region_colour
 from .heat_maps import HeatMap, heat_map
 from .heatmap_display import HeatmapDisplay, Outline
 from .parameters import Parameters
-from .review import Review, ReviewedSentence
 from .volume_nodes import Point
 
 

@@ -6,6 +6,7 @@ that closes is noticed on every system and whatever way Slicer ended, so that no
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -15,11 +16,17 @@ import threading
 from typing import Any
 
 STOP_S = 10.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def main(folder: str, *command: str) -> int:
     """Run the command; its exit code."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_end_with_keeper if LIBC is not None else None,  # noqa: PLW1509 - one system call, nothing that locks
+    )
 
     def end(*_args: Any) -> None:
         child.terminate()
@@ -30,6 +37,12 @@ def main(folder: str, *command: str) -> int:
         return child.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_with_keeper() -> None:
+    """In the child, before it becomes the command: on Linux it is told to end when the keeper itself is killed."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end_with_parent(child: subprocess.Popen[bytes]) -> None:

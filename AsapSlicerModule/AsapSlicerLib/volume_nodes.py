@@ -92,6 +92,29 @@ def labelmap_image(mask_ijk: NDArray[np.bool_]) -> Any:
     return image
 
 
+def oriented_mask(image: Any) -> tuple[NDArray[np.bool_], Affine]:
+    """Voxels above 0 of a vtkOrientedImageData, (i, j, k), and their affine to RAS+ mm; no voxels where it is empty."""
+    scalars = image.GetPointData().GetScalars() if image is not None else None
+    if scalars is None:
+        return np.zeros((0, 0, 0), np.bool_), np.eye(4)
+    columns, rows, slices = image.GetDimensions()
+    matrix, first = vtk.vtkMatrix4x4(), np.eye(4)
+    image.GetImageToWorldMatrix(matrix)
+    first[:3, 3] = image.GetExtent()[::2]
+    return vtk_to_numpy(scalars).reshape(slices, rows, columns).transpose(2, 1, 0) > 0, numpy_matrix(matrix) @ first
+
+
+def value_at(node: Any, world_ras_mm: Point) -> float | None:
+    """The voxel at a place in the world; None outside the volume."""
+    image = node.GetImageData()
+    if image is None:
+        return None
+    index = np.rint((np.linalg.inv(ijk_to_ras(node)) @ [*from_world(node, world_ras_mm), 1.0])[:3]).astype(int)
+    if (index < 0).any() or (index >= image.GetDimensions()).any():
+        return None
+    return float(image.GetScalarComponentAsDouble(*(int(n) for n in index), 0))
+
+
 def follow_transform(node: Any, source: Any) -> None:
     """Put `node` under the transform of `source`, or under none."""
     node.SetAndObserveTransformNodeID(source.GetTransformNodeID())

@@ -21,6 +21,7 @@ from .read_case import ReadCase, read_case, sample_case
 
 if TYPE_CHECKING:
     from .server_link import ServerLink
+    from .workbench import WorkBench
 
 IDLE_S = 300
 TOKEN_CHARS = 4096
@@ -88,26 +89,28 @@ def _write(command: View, link: ServerLink, report: str, read: Callable[[], Read
 
 
 def _serve(command: View, link: ServerLink, report: str, read: Callable[[], ReadCase] | None) -> None:
-    from trame.app import get_server  # noqa: PLC0415
+    from .front import Front, front_server  # noqa: PLC0415 - VTK and Slicer come later: the page is there in a moment
 
-    from .page import Page  # noqa: PLC0415
-    from .page_server import PageServer  # noqa: PLC0415
-    from .remote_views import RemoteViewFactory  # noqa: PLC0415
-    from .scene import StudyScene  # noqa: PLC0415
-    from .workbench import WorkBench  # noqa: PLC0415
+    trame_server, page_server = front_server()
+    benches: list[WorkBench] = []
 
-    trame_server = get_server("asap", client_type="vue3")
-    page_server = PageServer(trame_server)
-    page_server.guard()
-    bench = WorkBench(StudyScene([RemoteViewFactory(trame_server)]), link, model=command.model, report=report)
-    Page(trame_server, bench)
+    async def opened() -> None:
+        front = Front(trame_server, link)
+        bench = await front.bench(command.model, report)
+        if bench is None:
+            trame_server.stop()
+            return
+        benches.append(bench)
+        if read is not None:
+            bench.open_case(read)
 
     def ready(**_state: object) -> None:
         print(f"ASAP work bench: {page_server.address}", flush=True)  # noqa: T201
         if not command.no_browser:
             webbrowser.open(page_server.ticket_address)
-        if read is not None:
-            bench.open_case(read)
+        create_task(opened())
+
+    from trame_server.utils.asynchronous import create_task  # noqa: PLC0415
 
     trame_server.controller.on_server_ready.add(ready)
     try:
@@ -115,7 +118,10 @@ def _serve(command: View, link: ServerLink, report: str, read: Callable[[], Read
             port=command.port, open_browser=False, show_connection_info=False, disable_logging=True, timeout=IDLE_S
         )
     finally:
-        bench.close()
+        for bench in benches:
+            bench.close()
+    if not benches:
+        raise AsapError("The work bench could not be opened; `asap doctor` says what is missing.")
 
 
 def _report(path: Path | None) -> str:

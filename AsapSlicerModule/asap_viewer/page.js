@@ -1,9 +1,19 @@
 // Keys for reading: only while no text is being typed, only when switched on, and never together with Ctrl, Alt or Meta.
 (() => {
-  const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear", u: "undo" };
+  const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear", u: "undo",
+    g: "segment", l: "lesion", z: "segment_undo", y: "segment_redo", d: "segment_done", i: "toggle_slab", 1: "window_lung", 2: "window_mediastinum", 3: "window_bone" };
   const typing = (element) => element.closest("textarea, select, [contenteditable], input:not([type=checkbox])") !== null;
   document.addEventListener("keydown", (event) => {
     const state = window.trame?.state;
+    if (event.key === "Escape" && !typing(event.target) && state && (state.get("help") || state.get("enlarged"))) {
+      state.set(state.get("help") ? "help" : "enlarged", state.get("help") ? false : "");
+      return;
+    }
+    if (event.key === "?" && state?.get("keys_on") && !typing(event.target)) {
+      state.set("help", !state.get("help"));
+      return;
+    }
+    if (state?.get("help")) return;
     const arrow = event.key.startsWith("Arrow");
     const act = acts[arrow ? event.key : event.key.toLowerCase()];
     if (!act || !state?.get("keys_on") || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from AsapSlicerLib.colours import heat_colours
-from trame_client.module import vue3
-from trame_rca import module as remote_area
+from AsapSlicerLib.lesions import KEY as LESION
+from AsapSlicerLib.report_export import reviewed_json
 from trame_server.utils.asynchronous import create_task
 
-from asap.commands.demo import CTA_REPORT
-
-from .read_case import sample_case
-from .rows import NOTICE, css
+from .help_rows import help_rows
+from .read_case import sample_case, sample_report
+from .rows import css
 from .scene import WINDOWS
 from .workbench import WorkBench
 
@@ -24,30 +23,28 @@ LOG = logging.getLogger("asap.viewer")
 HERE = Path(__file__).parent
 TICK_S = 0.015
 RAMP_STOPS = 24
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' "
-    "fill='%230b0f14'/%3E%3Ccircle cx='8' cy='8' r='4' fill='%23f2b84b'/%3E%3C/svg%3E"
-)
-PAGE_STATE = {"notice": NOTICE, "volume_path": "", "editing": None, "edit_text": "", "keys_on": True}
+PAGE_STATE = {
+    "volume_path": "",
+    "editing": None,
+    "edit_text": "",
+    "keys_on": True,
+    "question": "",
+    "help": False,
+    "enlarged": "",
+    "amendment": "",
+}
 
 
 class Page:
-    """Binds a work bench to a trame server. One page, however many tabs show it."""
+    """Binds a work bench to a trame server that runs. One page, however many tabs show it."""
 
     def __init__(self, trame_server: Any, bench: WorkBench) -> None:
         self._server = trame_server
         self._bench = bench
         self._sent: dict[str, Any] = {}
-        for module in (
-            vue3,
-            remote_area,
-            {"serve": {"page": str(HERE)}, "styles": ["page/style.css"], "scripts": ["page/page.js"]},
-        ):
-            trame_server.enable_module(module)
         state = trame_server.state
         state.update(PAGE_STATE)
-        state.report_text = bench.report_text
-        state.ramp = _ramp()
+        state.ramp, state.help_rows = _ramp(), help_rows()
         state.windows = [
             {
                 "name": name,
@@ -56,14 +53,12 @@ class Page:
             }
             for name, one in WINDOWS.items()
         ]
-        state.trame__title = "ASAP work bench"
-        state.trame__favicon = ICON
-        state.trame__template_error = (HERE / "gone.html").read_text(encoding="utf-8")
-        state.trame__template_main = (HERE / "page.html").read_text(encoding="utf-8")
-        self._push()
         for name, act in self._acts().items():
             trame_server.trigger(name)(self._handled(act))
-        trame_server.controller.on_server_ready.add(lambda **_state: create_task(self._tick()))
+        self._push()
+        with state:
+            state.trame__template_main = (HERE / "page.html").read_text(encoding="utf-8")
+        create_task(self._tick())
 
     def _acts(self) -> dict[str, Callable[..., Any]]:
         bench = self._bench
@@ -76,22 +71,37 @@ class Page:
             "accept": lambda index: bench.decide(index, "accepted"),
             "reject": lambda index: bench.decide(index, "rejected"),
             "edit": lambda index, text: bench.edit(index, str(text)),
-            "export": bench.export,
-            "save": bench.save,
-            "reopen": lambda text: bench.reopen(str(text)),
+            "export": self._export,
+            "save": bench.reviewing.save,
+            "reopen": lambda text: bench.reviewing.reopen(str(text)),
             "undo": bench.undo,
+            "reader": lambda name: bench.reviewing.name_reader(str(name)),
+            "sign": bench.reviewing.sign,
+            "amend": lambda text: bench.reviewing.amend(str(text)),
             "toggle_map": bench.toggle_map,
             "toggle_several": bench.toggle_several,
-            "toggle_crosshair": bench.toggle_crosshair,
+            "toggle_crosshair": bench.views.toggle_crosshair,
+            "toggle_slab": bench.views.toggle_slab,
+            "ask": lambda sentence: bench.ask(str(sentence)),
+            "report_file": lambda data: bench.read_report_file(bytes(data)),
+            "stored_report": bench.take_stored_report,
+            "make_segment": bench.make_segment,
+            "make_lesion": bench.make_lesion,
+            "show_segment": lambda identity, shown: bench.segments.show(str(identity), bool(shown)),
+            "remove_segment": lambda identity: bench.segments.remove(str(identity)),
+            "segment_undo": bench.logic.lesions.undo,
+            "segment_redo": bench.logic.lesions.redo,
+            "segment_done": bench.logic.lesions.finish,
+            "segments_file": bench.segments.file,
             "clear": bench.clear,
             "opacity": lambda value: bench.set_opacity(float(value)),
             "threshold": lambda share: bench.set_threshold(None if share is None else float(share)),
-            "window": bench.set_window,
+            "window": bench.views.set_window,
             "fit": bench.scene.fit,
             "slice": lambda name, offset: bench.scene.page_to(name, float(offset)),
             "stop": bench.stop,
             "retry": bench.retry,
-            "consent": bench.consent,
+            "consent": lambda agreed: bench.consent(bool(agreed)),
             "dismiss": self._dismiss,
             "key": self._key,
         }
@@ -106,30 +116,45 @@ class Page:
 
     def _key(self, name: str) -> None:
         bench, picked = self._bench, self._bench.picked
-        if name in ("next", "previous"):
-            bench.step(1 if name == "next" else -1)
-        elif name == "toggle_map":
-            bench.toggle_map()
-        elif name == "toggle_several":
-            bench.toggle_several()
-        elif name == "undo":
-            bench.undo()
-        elif name == "clear":
-            bench.clear()
+        acts: dict[str, Callable[[], None]] = {
+            "next": lambda: bench.step(1),
+            "previous": lambda: bench.step(-1),
+            "toggle_map": bench.toggle_map,
+            "toggle_several": bench.toggle_several,
+            "undo": bench.undo,
+            "clear": bench.clear,
+            "toggle_slab": bench.views.toggle_slab,
+            "segment_undo": bench.logic.lesions.undo,
+            "segment_redo": bench.logic.lesions.redo,
+            "segment_done": bench.logic.lesions.finish,
+            **{f"window_{window}": lambda window=window: bench.views.set_window(window) for window in WINDOWS},  # type: ignore[misc]
+        }
+        if name in acts:
+            acts[name]()
         elif picked is not None and name in ("accept", "reject"):
             bench.decide(picked, "accepted" if name == "accept" else "rejected")
+        elif picked is not None and name == "segment":
+            bench.make_segment(picked)
+        elif picked is not None and name == "lesion" and bench.logic.session.can(LESION):
+            bench.make_lesion(picked)
         elif picked is not None and name == "edit" and bench.logic.review is not None:
             self._server.state.update({"editing": picked, "edit_text": bench.logic.review.sentences[picked].text})
 
+    def _export(self) -> str:
+        """The reviewed report as JSON."""
+        review = self._bench.logic.review
+        return "" if review is None else reviewed_json(review)
+
     def _sample_report(self) -> None:
-        self._server.state.report_text = self._bench.sample_report or CTA_REPORT
+        self._bench.report_text = self._bench.sample_report or sample_report()
 
     def _dismiss(self) -> None:
-        self._bench.problem, self._bench.asks_consent = "", ""
+        self._bench.problem = ""
 
     def _push(self) -> None:
         """Send what changed."""
         snapshot = self._bench.snapshot()
+        snapshot["report_text"] = self._bench.report_text  # what is typed over it stays until the bench has another
         changed = {name: value for name, value in snapshot.items() if self._sent.get(name, self) != value}
         self._sent.update(changed)
         with self._server.state as state:
@@ -139,10 +164,7 @@ class Page:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                report = self._bench.report_text
                 self._bench.poll()
-                if self._bench.report_text != report:
-                    self._server.state.report_text = self._bench.report_text
                 self._push()
             except Exception:  # a fault in one round must not leave a page that never changes again
                 LOG.exception("the page could not be brought up to date")

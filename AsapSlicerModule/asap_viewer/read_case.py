@@ -15,11 +15,12 @@ SAMPLE_SEED = 20
 
 @dataclass(frozen=True, eq=False)
 class ReadCase:
-    """A CT that was read, with what its reader warned of, and its report where there is one."""
+    """A CT that was read, with what its reader warned of, its report where there is one, and the folder of its series."""
 
     volume: Volume
     caution: str = ""
     report: str = ""
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         _ = self.volume.identity  # worked out once, on the thread that reads
@@ -30,7 +31,8 @@ def read_case(path: Path) -> ReadCase:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", GeometryWarning)
         volume = read_volume(path)
-    return ReadCase(volume, " ".join(str(one.message) for one in caught if issubclass(one.category, GeometryWarning)))
+    caution = " ".join(str(one.message) for one in caught if issubclass(one.category, GeometryWarning))
+    return ReadCase(volume, caution, folder=path if path.is_dir() else None)
 
 
 def sample_case() -> ReadCase:
@@ -39,3 +41,10 @@ def sample_case() -> ReadCase:
 
     case = generate_case(SAMPLE_SEED)
     return ReadCase(case.volume, "This is a generated CT, not a patient's.", case.report)
+
+
+def sample_report() -> str:
+    """A report to try with a CT that came without one."""
+    from asap.commands.demo import CTA_REPORT  # noqa: PLC0415 - it brings the generator of cases
+
+    return CTA_REPORT

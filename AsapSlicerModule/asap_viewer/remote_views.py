@@ -8,7 +8,15 @@ from trame_rca.schedulers import RcaImageRenderScheduler
 from trame_rca.utils import RcaViewAdapter
 from trame_server.utils.asynchronous import create_task
 from trame_slicer.rca_view.rca_view_factory import RcaRenderStrategy, RcaWindow
-from trame_slicer.views import AbstractView, IViewFactory, SliceView, ThreeDView, ViewLayoutDefinition, ViewType
+from trame_slicer.views import (
+    AbstractView,
+    IViewFactory,
+    NoScheduleRendering,
+    SliceView,
+    ThreeDView,
+    ViewLayoutDefinition,
+    ViewType,
+)
 
 FRAMES_PER_S = 12.0  # a slice takes 40 to 80 ms without a graphics card: three views must leave time for the answers
 JPEG_QUALITY = 92
@@ -28,7 +36,7 @@ class RemoteViewFactory(IViewFactory):
     def _create_view(self, view: ViewLayoutDefinition, scene: Any, app_logic: Any) -> AbstractView:
         name = view.singleton_tag
         kind = SliceView if view.view_type == ViewType.SLICE_VIEW else ThreeDView
-        drawn = kind(scene=scene, app_logic=app_logic, name=name)
+        drawn = kind(scene=scene, app_logic=app_logic, name=name, scheduled_render_strategy=NoScheduleRendering())
         drawn.set_view_properties(view.properties)
         window = RcaWindow(drawn.render_window(), state=self._trame.state, active_view_cursor=f"cursor_{name}")
         # One quality: drawing the same slice again for a better JPEG would cost more than it shows.

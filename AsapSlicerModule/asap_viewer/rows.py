@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from AsapSlicerLib.review import Review, ReviewedSentence
 from AsapSlicerLib.word_diff import word_changes
 
 from asap.client import SentenceAnswer
+from asap.review import Review, ReviewedSentence
 
-NOTICE = "Research use. AI-generated. Not for diagnosis."
 STATE_WORDS = {"draft": "Draft", "accepted": "Accepted", "edited": "Edited", "rejected": "Rejected"}
 ASSERTION_WORDS = {"present": "affirmed"}  # "present" beside "The heart is normal." would read as a finding
 SIDE_WORDS = {"agrees": "side agrees with the lungs", "disagrees": "side disagrees with the lungs"}
-NO_SECTION = "report"
+NO_SECTION = "added"  # asked for one by one
 
 
 def sections_of(review: Review, colours: dict[int, str]) -> list[dict[str, Any]]:
@@ -42,6 +41,7 @@ def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any
         "side": SIDE_WORDS.get(answer.side_check, ""),
         "side_warns": answer.side_check == "disagrees",
         "colour": colour,
+        "mapped": answer.map is not None,
     }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from AsapSlicerLib import review
-from AsapSlicerLib.review import Review
+from asap.review import Review, from_json, to_json
 
 FORMAT = "asap-saved-review"
 FORMAT_VERSION = 1
@@ -15,7 +14,7 @@ MAX_CHARS = 16_000_000  # 512 sentences with the largest maps the server sends
 def saved(of: Review, ct_identity: str) -> str:
     """One JSON document. ct_identity: `Volume.identity` of the CT the maps lie on."""
     head = json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "ct": ct_identity})
-    return f'{head[:-1]}, "review": {review.to_json(of)}}}'
+    return f'{head[:-1]}, "review": {to_json(of)}}}'
 
 
 def reopened(text: str, ct_identity: str) -> Review:
@@ -24,7 +23,7 @@ def reopened(text: str, ct_identity: str) -> Review:
         document = json.loads(text[: MAX_CHARS + 1])
         if document["format"] != FORMAT or document["version"] != FORMAT_VERSION:
             raise ValueError("another format")
-        ct, inner = str(document["ct"]), review.from_json(json.dumps(document["review"]))
+        ct, inner = str(document["ct"]), from_json(json.dumps(document["review"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("This is not a review that the work bench saved, or it is damaged; choose another file.") from error
     if ct != ct_identity:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-# VTK chooses its window class while it is imported: off screen, through EGL, with or without a graphics card.
-os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-
 import numpy as np
 import slicer
 import vtk
 from AsapSlicerLib import volume_nodes
+from AsapSlicerLib.heatmap_display import go_to
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import IViewFactory, SliceView, ThreeDView, ViewLayoutDefinition
 from vtk.util.numpy_support import numpy_to_vtk
@@ -40,7 +37,11 @@ class Window:
     centre_hu: float
 
 
-WINDOWS = {"lung": Window("Lung", 1500.0, -600.0), "soft": Window("Soft tissue", 400.0, 40.0)}
+WINDOWS = {
+    "lung": Window("Lung", 1500.0, -600.0),
+    "mediastinum": Window("Mediastinum", 400.0, 40.0),
+    "bone": Window("Bone", 1800.0, 400.0),
+}
 
 
 class StudyScene:
@@ -64,6 +65,8 @@ class StudyScene:
         crosshair = self.mrml.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         crosshair.SetCrosshairMode(slicer.vtkMRMLCrosshairNode.NoCrosshair)
         crosshair.SetCrosshairColor(*CROSSHAIR_COLOUR)
+        interaction = self.mrml.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        interaction.SetCurrentInteractionMode(interaction.AdjustWindowLevel)  # dragging in a slice, as at a workstation
 
     @property
     def mrml(self) -> Any:
@@ -141,6 +144,22 @@ class StudyScene:
         display.AutoWindowLevelOff()
         display.SetWindowLevel(window.width_hu, window.centre_hu)
         display.EndModify(was_modifying)
+
+    def window_shown(self) -> tuple[float, float] | None:
+        """Width and centre as they are now, HU, also after dragging; None without a CT."""
+        display = None if self.volume_node is None else self.volume_node.GetDisplayNode()
+        return None if display is None else (display.GetWindow(), display.GetLevel())
+
+    def show_slab(self, thickness_mm: float) -> None:
+        """Show the highest value of slabs this thick in every slice view; 0 shows single slices."""
+        for view in self.slice_views().values():
+            view.set_slab_type(vtk.VTK_IMAGE_SLAB_MAX)
+            view.set_slab_thickness(thickness_mm)
+            view.set_slab_enabled(thickness_mm > 0)
+
+    def go_to(self, world_ras_mm: volume_nodes.Point) -> None:
+        """Bring every slice view, and the crosshair, to a place."""
+        go_to(self.mrml, world_ras_mm)
 
     def show_crosshair(self, shown: bool) -> None:
         """Mark the point the slices were brought to, with a gap in the middle so that it hides nothing."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from AsapSlicerLib.logic import AsapLogic, Event
+from AsapSlicerLib.server_process import NotStarted, ServerProcess
 
 from asap.client import AsapClient
 from asap.client.address import parse_address
 
-from .local_server import LocalServer
+if TYPE_CHECKING:
+    from AsapSlicerLib.logic import AsapLogic, Event
 
 State = Literal["starting", "ready", "lost"]
 HEALTH_EVERY_S = 3.0
@@ -19,11 +23,11 @@ USUAL_START = "10 to 30 s"
 
 
 class ServerLink:
-    """Give either `url` (with its token), or neither for a local server. Make it on the main thread, before other threads run."""
+    """Give either `url` (with its token), or neither for a local server, which starts at once."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         self._url, self._token = url, token
-        self._local = LocalServer() if url is None else None
+        self._local = _local_server() if url is None else None
         self._logic: AsapLogic | None = None
         self._lost = False
         self._checked_at = 0.0
@@ -61,7 +65,7 @@ class ServerLink:
             return
         local = self._local
         logic.background.start(
-            lambda _work: local.wait_for_address(),
+            local.wait_for_address,
             done=lambda url: logic.connect(url, local.token),
             failed=self._not_started,
             key="server start",
@@ -74,7 +78,7 @@ class ServerLink:
         self._logic.disconnect()
         if self._local is not None and not self._local.running:
             self._local.stop()
-            self._local = LocalServer()
+            self._local = _local_server()
         self._started_at = time.monotonic()
         self.start(self._logic)
 
@@ -114,7 +118,16 @@ class ServerLink:
                 act()
 
     def _not_started(self, error: Exception) -> None:
+        from AsapSlicerLib.events import Event  # noqa: PLC0415 - it brings numpy and VTK, and the server starts before them
+
         self._lost = True
+        said = str(error) if isinstance(error, NotStarted) else ""
+        told = Event("error", said or "The local server did not start; `asap doctor` says what is missing.")
         if self._logic is not None:
             for listener in tuple(self._logic.listeners):
-                listener(Event("error", str(error)))
+                listener(told)
+
+
+def _local_server() -> ServerProcess:
+    """In this program's own environment."""
+    return ServerProcess(Path(sys.executable), dict(os.environ))

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from AsapSlicerLib.colours import region_colour
+from AsapSlicerLib.lesions import KEY as LESION
+from AsapSlicerLib.sign_off import can_sign
+
+from asap.client.address import parse_address
+from asap.review import Review
 
 from .rows import css, place_text, sections_of
+from .segment_desk import size_text
 
 if TYPE_CHECKING:
     from .workbench import WorkBench
@@ -25,22 +31,28 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "task": {"active": bench.task.active, "stage": bench.task.stage or bench.seen, "share": bench.task.share},
         "problem": bench.problem,
         "can_retry": bench.can_retry and not bench.asks_consent,
-        "asks_consent": bench.asks_consent,
+        "asks_consent": parse_address(bench.asks_consent).host if bench.asks_consent else "",
         "sections": [] if review is None else sections_of(review, {index: css(region_colour(index)) for index in outlined}),
         "picked": bench.picked,
         "map_on": bench.map_on,
         "several": bench.several,
-        "crosshair": bench.crosshair,
-        "window_name": bench.window,
         "opacity": bench.logic.parameters.opacity,
         "threshold": threshold,
         "own_threshold": bench.logic.parameters.threshold is None,
         "peak_text": _peak(bench),
         "here": _here(bench),
         "reviewed": "" if review is None else f"{review.reviewed} of {len(review.sentences)} reviewed",
-        "can_undo": bool(bench.logic.undo_stack),
+        "can_undo": bench.logic.can_undo,
         "unsaved": bench.unsaved,
+        "reader": bench.logic.parameters.reader,
+        "can_sign": can_sign(bench.logic),
+        "signed": _signed(review),
         "slices": bench.scene.slice_rows(),
+        "segments": bench.segments.rows(),
+        "can_cut": bench.logic.session.can(LESION),
+        "correcting": bench.segments.correcting(),
+        "stored_reports": [{"id": number, "name": one.name} for number, one in enumerate(bench.stored_reports)],
+        **bench.views.snapshot(),
     }
 
 
@@ -70,8 +82,20 @@ def _peak(bench: WorkBench) -> str:
     if peak is None:
         return ""
     measured = bench.logic.regions.measured
-    size = None if measured is None or measured.index != current else measured.millilitres
-    return f"Peak {place_text(peak)}" + ("" if size is None else f" \u00b7 region {size:.0f} ml")
+    if measured is None or measured.index != current:
+        return f"Peak {place_text(peak)}"
+    where = "region there" if bench.place is None else "region at the Ctrl+click"
+    size = "cold" if measured.millilitres is None else size_text(measured.millilitres)
+    return f"Peak {place_text(peak)} \u00b7 {where} {size}"
+
+
+def _signed(review: Review | None) -> dict[str, Any] | None:
+    """Who signed and what was added; None before that."""
+    if review is None or review.signature is None:
+        return None
+    signature = review.signature
+    added = [f"{one.author}, {one.time_utc}: {one.text}" for one in review.amendments]
+    return {"text": f"Signed by {signature.author}, {signature.time_utc}; digest {signature.sha256[:12]}", "amendments": added}
 
 
 def _here(bench: WorkBench) -> dict[str, Any] | None:

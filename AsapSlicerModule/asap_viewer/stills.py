@@ -19,7 +19,7 @@ from asap.errors import AsapError, OutputError
 from asap.figures.sheet import ACCENT, GOOD, INK, QUIET, WARNING, Sheet, wrapped
 from asap.io.atomic import write_bytes
 
-from .rows import NOTICE
+from .notice import NOTICE
 from .scene import SLICE_VIEWS, THREE_D_VIEW
 from .workbench import WorkBench
 
@@ -40,9 +40,8 @@ class StillViewFactory(IViewFactory):
 
     def _create_view(self, view: ViewLayoutDefinition, scene: Any, app_logic: Any) -> AbstractView:
         kind = SliceView if view.view_type == ViewType.SLICE_VIEW else ThreeDView
-        drawn = kind(scene=scene, app_logic=app_logic, name=view.singleton_tag)
+        drawn = kind(scene=scene, app_logic=app_logic, name=view.singleton_tag, scheduled_render_strategy=NoScheduleRendering())
         drawn.set_view_properties(view.properties)
-        drawn.set_scheduled_render(NoScheduleRendering())
         drawn.render_window().SetSize(*VIEW_PX)
         return drawn
 

@@ -10,22 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from AsapSlicerLib import review as reviews
+from AsapSlicerLib import review_nodes
 from AsapSlicerLib.logic import AsapLogic, Event
-from AsapSlicerLib.report_export import reviewed_json
-from AsapSlicerLib.review import State
+from AsapSlicerLib.report_sources import report_text
+from AsapSlicerLib.segments import segmentation_of
 from AsapSlicerLib.slice_clicks import SliceClicks
 from AsapSlicerLib.volume_nodes import Point
 
 from asap.client.address import parse_address
 from asap.errors import AsapError
+from asap.review import State
 
 from .lung_surface import lung_surface
 from .read_case import ReadCase, read_case
-from .saved_review import reopened, saved
-from .scene import WINDOWS, StudyScene
+from .review_desk import ReviewDesk
+from .scene import StudyScene
+from .segment_desk import SegmentDesk
 from .server_link import ServerLink
 from .snapshot import CASE_NAME, snapshot_of
+from .stored_reports import StoredText, reports_beside
+from .views import Views
 
 
 @dataclass(frozen=True)
@@ -49,21 +53,25 @@ class WorkBench:
         self.logic.listeners.append(self._heard)
         self.report_text = report
         self.sample_report = ""
+        self.stored_reports: tuple[StoredText, ...] = ()
         self.picked: int | None = None
         self.shown: list[int] = []
-        self.map_on, self.several, self.crosshair = True, False, True
-        self.window = "lung"
+        self.map_on, self.several = True, False
+        self.views = Views(scene)
+        self.reviewing = ReviewDesk(self)
+        self.segments = SegmentDesk(self.logic, self._failed)
         self.problem = ""
         self.caution = ""
         self.asks_consent = ""
         self._retry: Callable[[], None] | None = None
-        self._identity = ""
+        self._pick_from: int | None = None
+        self.identity = ""
         self.place: Point | None = None
         self.unsaved = False
-        self._clicks = SliceClicks(self.look_up)
+        self._clicks = SliceClicks(self.look_up, self.segments.tapped, self._moved)
         for view in scene.slice_views().values():
             self._clicks.watch(view.interactor(), view.get_view_node())
-        self._read_when_ready = bool(report)
+        self.read_when_ready = bool(report)
         self.seen = ""
         self.task = Task(False, "")
         link.start(self.logic)
@@ -84,28 +92,38 @@ class WorkBench:
 
     def _opened(self, case: ReadCase) -> None:
         self.task = Task(False, "")
-        self.caution, self.sample_report = case.caution, case.report
-        if self._identity:
+        self.caution, self.sample_report, self.stored_reports = case.caution, case.report, ()
+        if self.identity:
             self._forget_review()
-        self._identity = case.volume.identity
+        self.identity = case.volume.identity
         node = self.scene.open(case.volume, CASE_NAME)
-        self.window = "lung"
+        self.views.opened()
         self.logic.choose_volume(node)
         self.logic.background.start(
             lambda _work: lung_surface(case.volume), done=self._lungs_found, failed=lambda _error: None, key="lungs"
         )
+        if case.folder is not None:
+            folder = case.folder
+            self.logic.background.start(
+                lambda _work: reports_beside(folder), done=self._reports_found, failed=lambda _error: None, key="reports"
+            )
         if case.report and not self.report_text:
-            self.report_text, self._read_when_ready = case.report, True
+            self.report_text, self.read_when_ready = case.report, True
         self._go_on()
 
     def _forget_review(self) -> None:
         """The report and the decisions of the CT before are not those of the next."""
         self.clear()
-        node = reviews.review_node(self.scene.mrml)
-        if node is not None:
-            self.scene.mrml.RemoveNode(node)
+        mrml, volume = self.scene.mrml, self.scene.volume_node
+        for node in (review_nodes.review_node(mrml, volume), segmentation_of(mrml, volume)):
+            if node is not None:
+                mrml.RemoveNode(node)
         self.logic.restore()
-        self.report_text, self._read_when_ready, self.unsaved, self.place = "", False, False, None
+        self.report_text, self.read_when_ready, self.unsaved, self.place = "", False, False, None
+        self.seen = ""
+
+    def _reports_found(self, found: tuple[StoredText, ...]) -> None:
+        self.stored_reports = found
 
     def _lungs_found(self, surface: Any | None) -> None:
         if surface is not None:
@@ -119,11 +137,31 @@ class WorkBench:
         self._begin("Reading the report", lambda: self.read_report(text))
         self.logic.read_report(text)
 
+    def read_report_file(self, data: bytes) -> None:
+        """Take the report out of a text file or a DICOM structured report."""
+        try:
+            self.report_text, self.problem = report_text(data), ""
+        except ValueError as error:
+            self.fail_for_good(str(error))
+
+    def take_stored_report(self, number: int) -> None:
+        """Take one of the reports that lie beside the series."""
+        if 0 <= number < len(self.stored_reports):
+            self.report_text = self.stored_reports[number].text
+
+    def ask(self, sentence: str) -> None:
+        """One more sentence; it is picked once it is answered."""
+        self._begin("Reading the sentence", lambda: self.ask(sentence))
+        self._pick_from = len(self.logic.review.sentences) if self.logic.review is not None else 0
+        self.logic.ground([sentence])
+        if not self.logic.busy and not self.problem:
+            self.task = Task(False, "")
+
     def pick(self, index: int) -> None:
         """Show a sentence: slices at its peak, its map lit."""
         if self.logic.review is None or not 0 <= index < len(self.logic.review.sentences):
             return
-        self.picked = index
+        self.picked, self.place = index, None
         kept = [other for other in self.shown if other != index] if self.several else []
         self.shown = [*kept, index]
         self.map_on = True
@@ -144,10 +182,11 @@ class WorkBench:
 
     def undo(self) -> None:
         """Take the last decision back and show whose it was."""
-        index = self.logic.undo()
-        if index is not None:
+        undone = self.logic.undo()
+        if undone is not None:
             self.unsaved = True
-            self.pick(index)
+            if undone[0] == "sentence":
+                self.pick(undone[1])
 
     def edit(self, index: int, text: str) -> None:
         """Give a sentence other words; its map follows."""
@@ -158,34 +197,29 @@ class WorkBench:
             if not self.logic.busy and not self.problem:
                 self.task = Task(False, "")
 
-    def export(self) -> str:
-        """The reviewed report as JSON."""
-        return "" if self.logic.review is None else reviewed_json(self.logic.review)
-
-    def save(self) -> str:
-        """The review as a document that `reopen` takes."""
-        if self.logic.review is None:
-            return ""
-        self.unsaved = False
-        return saved(self.logic.review, self._identity)
-
-    def reopen(self, text: str) -> None:
-        """Go on with a saved review of the CT that is open; no server is needed for what it holds."""
-        try:
-            review = reopened(text, self._identity)
-        except ValueError as error:
-            self._retry = None
-            self._problem(str(error))
-            return
-        self.clear()
-        reviews.save(self.scene.mrml, review, self.scene.volume_node)
-        self.logic.restore()
-        self.report_text, self._read_when_ready, self.unsaved, self.problem = review.report, False, False, ""
-        self.task = Task(False, "The saved review is open.")
-
     def look_up(self, place: Point) -> None:
-        """Find the sentences that speak of a place, world RAS+ mm."""
+        """Find the sentences that speak of a place, world RAS+ mm, and the region around it."""
         self.place = place
+        self._measure()
+
+    def _moved(self, place: Point, shift: bool) -> None:
+        self.views.moved(place, together=shift and not self.logic.lesions.active)
+
+    def make_segment(self, index: int) -> None:
+        """A segment of the sentence's region: the island around the place last ctrl-clicked, else the one at the peak."""
+        if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
+            self._begin("Making the segment", lambda: self.make_segment(index))
+            self.logic.make_segment(index, self.place)
+
+    def make_lesion(self, index: int) -> None:
+        """The lesion of the sentence, cut out of the image around the same place; clicks in the slices correct it."""
+        if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
+            self._begin("Cutting the lesion", lambda: self.make_lesion(index))
+            self.logic.make_lesion(index, self.place)
+
+    def _measure(self) -> None:
+        if self.current is not None:
+            self.logic.measure(self.current, self.place)
 
     # display
 
@@ -218,18 +252,7 @@ class WorkBench:
         """Share of the peak under which nothing is drawn; None is each map's own."""
         self.logic.parameters.threshold = share
         self.logic.redraw()
-        if self.current is not None:
-            self.logic.measure(self.current)
-
-    def set_window(self, name: str) -> None:
-        """One of `scene.WINDOWS`."""
-        if name in WINDOWS:
-            self.window = name
-            self.scene.show_window(name)
-
-    def toggle_crosshair(self) -> None:
-        """Mark the peak or not."""
-        self.crosshair = not self.crosshair
+        self._measure()
 
     # trouble
 
@@ -237,7 +260,7 @@ class WorkBench:
         """Stop what is under way."""
         self.logic.background.cancel("read")
         self.logic.cancel()
-        self._read_when_ready = False
+        self.read_when_ready = False
         self.task = Task(False, "Stopped.")
 
     def retry(self) -> None:
@@ -251,10 +274,16 @@ class WorkBench:
         elif again is not None:
             again()
 
-    def consent(self) -> None:
-        """The reader lets the study go to the server it was asked about."""
+    def consent(self, agreed: bool) -> None:
+        """The reader lets the study go to the server it was asked about, or does not."""
         self.asks_consent, self.problem = "", ""
-        self.logic.allow()
+        if agreed:
+            self.logic.allow()
+            return
+        self.logic.refuse()
+        self.read_when_ready = False
+        self.fail("Nothing was sent; a sentence finds its place only once the server has the case.")
+        self._retry = self._go_on
 
     def poll(self) -> None:
         """Deliver what has arrived. Call it often, on the thread of the scene."""
@@ -263,8 +292,8 @@ class WorkBench:
         self.link.poll()
         if self.link.state == "lost" and not was_lost:
             self._retry = self._go_on
-            self._problem("The server has ended or cannot be reached; what it answered stays. Try again to connect anew.")
-        self.scene.show_crosshair(self.crosshair and self.map_on and self.current is not None)
+            self.fail("The server has ended or cannot be reached; what it answered stays. Try again to connect anew.")
+        self.views.mark(self.map_on and self.current is not None)
 
     def close(self) -> None:
         """Let go of the server and the threads."""
@@ -295,27 +324,34 @@ class WorkBench:
             active = self.logic.busy
             self.task = Task(active, event.message[:1].upper() + event.message[1:], event.share if active else None)
         elif event.kind == "error":
-            self._problem(event.message)
+            self.fail(event.message)
         elif event.kind == "consent":
             self.asks_consent = event.message
-            self._problem("")
+            self.task = Task(False, "")
         elif event.kind == "server":
             self._go_on()
         elif event.kind == "shown":
-            if self.current is not None:
-                self.logic.measure(self.current)
+            self._measure()
+        elif event.kind == "segment":
+            self.task = Task(False, event.message)
         elif event.kind == "case":
             self.shown, self.seen = [], event.message
             if event.message:
                 self.task = Task(False, "")
                 self._go_on()
         elif event.kind == "report":
-            self.task = Task(self.logic.busy, self.task.stage if self.logic.busy else "")
-            count = len(self.logic.review.sentences) if self.logic.review is not None else 0
-            self.shown = [index for index in self.shown if index < count]
-            self.picked = self.picked if self.picked is not None and self.picked < count else None
-            if self.picked is not None and self.shown and not self.logic.busy and self.map_on:
-                self.logic.show(self.shown, jump=False)
+            self._report_changed()
+
+    def _report_changed(self) -> None:
+        self.task = Task(self.logic.busy, self.task.stage if self.logic.busy else "")
+        count = len(self.logic.review.sentences) if self.logic.review is not None else 0
+        self.shown = [index for index in self.shown if index < count]
+        self.picked = self.picked if self.picked is not None and self.picked < count else None
+        if self._pick_from is not None and count > self._pick_from:
+            self._pick_from = None
+            self.pick(count - 1)
+        elif self.picked is not None and self.shown and not self.logic.busy and self.map_on:
+            self.logic.show(self.shown, jump=False)
 
     def _go_on(self) -> None:
         """The next step nobody has to ask for: encode an open case, then read the report that came with it."""
@@ -324,28 +360,35 @@ class WorkBench:
         if self.logic.case is None:
             self._begin("Bringing the case to the server", self._go_on)
             self.logic.encode()
-        elif self._read_when_ready:
-            self._read_when_ready = False
+        elif self.read_when_ready:
+            self.read_when_ready = False
             self.read_report(self.report_text)
 
     def _begin(self, stage: str, again: Callable[[], None]) -> None:
         self.problem, self._retry = "", again
         self.task = Task(True, stage)
 
-    def _problem(self, sentence: str) -> None:
+    def say(self, sentence: str) -> None:
+        """Tell the reader the outcome of something."""
+        self.task = Task(False, sentence)
+
+    def fail(self, sentence: str) -> None:
+        """Tell the reader what did not work; "Try again" does what was begun last."""
         self.task = Task(False, "")
-        self.problem = _consent_question(self.asks_consent) if self.asks_consent else sentence
+        self._pick_from = None
+        self.problem = sentence
+
+    def fail_for_good(self, sentence: str) -> None:
+        """The same where trying again is of no use."""
+        self._retry = None
+        self.fail(sentence)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, AsapError):
-            self._problem(str(error))
+        if isinstance(error, AsapError | ValueError):
+            self.fail(str(error))
         else:
-            self._problem(f"The CT could not be opened ({type(error).__name__}); try another copy of it.")
+            self.fail(f"The CT could not be opened ({type(error).__name__}); try another copy of it.")
 
     @staticmethod
     def _may_send(url: str) -> bool:
         return parse_address(url).is_loopback
-
-
-def _consent_question(url: str) -> str:
-    return f"The voxels of this CT and the report's sentences will be sent to {parse_address(url).host}. Send them?"

@@ -138,7 +138,7 @@ def main() -> None:
             print(
                 f"CT {' x '.join(map(str, volume.hu.shape))}: prepared, sent and encoded in {time.perf_counter() - start:.1f} s"
             )
-            asked = timed_client(desk.logic._client)
+            asked = timed_client(desk.logic.session.client)
             for text in sentences(WARM_UP, 1000):
                 click(desk, text, asked)
             texts = sentences(clicks, 0)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -48,33 +48,46 @@ class Bench:
 
     @property
     def server_pid(self) -> int:
-        """The local server it started."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-        return next(pid for pid, command in commands.items() if b"monailabel_app.serve" in command)
+        """The local server it started, below the keeper that ends it with the bench."""
+        return child_that_runs(b"monailabel_app.serve", child_that_runs(b"server_keeper.py", self.process.pid))
+
+
+def child_that_runs(words: bytes, parent: int) -> int:
+    """Process id of the child with these words in its command."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return next(int(pid) for pid in children if words in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+VIEW = (sys.executable, "-m", "asap.cli", "view")
 
 
 @contextmanager
-def running_bench(folder: Path, *arguments: str) -> Iterator[Bench]:
-    """Start `asap view` with a browser that only notes what it is told to open."""
+def running_bench(
+    folder: Path, *arguments: str, command: Sequence[str] = VIEW, environment: dict[str, str] | None = None
+) -> Iterator[Bench]:
+    """Start `asap view`, or another command that opens the bench, with a browser that only notes what it is told to open."""
     folder.mkdir(parents=True, exist_ok=True)
     log, opened, browser = folder / "bench.log", folder / "opened.txt", folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
     browser.chmod(0o700)
     path = os.pathsep.join(filter(None, [str(MODULE), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": path, "BROWSER": f"{browser} %s", "XDG_CONFIG_HOME": str(folder)}
+    own = {"PYTHONPATH": path, "BROWSER": f"{browser} %s", "XDG_CONFIG_HOME": str(folder)}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "asap.cli", "view", *arguments], stdout=out, stderr=subprocess.STDOUT, env=environment
+            [*command, *arguments],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, **(environment or {})},
+            start_new_session=True,  # `make` passes no signal on
         )
     try:
         yield Bench(_address(process, log), process, log, opened)
     finally:
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_S)
-        process.kill()
-        process.wait(STOP_S)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -102,7 +115,7 @@ class Tab:
         self.page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(address)
-        self.page.wait_for_selector(".bench")
+        self.page.wait_for_selector(".bench", timeout=1000 * START_S)
 
     def press(self, name: str) -> None:
         """Click the button of exactly this name."""

@@ -159,7 +159,7 @@ def test_several_sentences_are_outlined_at_once(tab: Tab) -> None:
 def test_windows_change_the_greys(tab: Tab) -> None:
     tab.settled_heat_centre("Red")
     lung = tab.picture("Red").mean()
-    tab.press("Soft tissue")
+    tab.press("Mediastinum")
     tab.settled_heat_centre("Red")
     soft = tab.picture("Red").mean()
     tab.press("Lung")

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from asap.client import SentenceAnswer
+from asap.review import Review, ReviewedSentence
 from tests.browser.bench import MODULE
 
 sys.path.append(str(MODULE))
 pytest.importorskip("slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
 
 from asap_viewer.saved_review import reopened, saved
-from AsapSlicerLib.review import Review, ReviewedSentence
 
 CT, OTHER_CT = 64 * "a", 64 * "b"
 

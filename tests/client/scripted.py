@@ -127,6 +127,7 @@ class Scripted:
     """The server. `play` puts faults in front of a route: "METHOD regular-expression"."""
 
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
     asked: list[Asked] = field(default_factory=list)
     parts: dict[int, bytes] = field(default_factory=dict)
     declared: dict[str, Any] = field(default_factory=dict)
@@ -138,10 +139,10 @@ class Scripted:
         self._faults: list[tuple[re.Pattern[str], list[Play]]] = []
         self._stop = threading.Event()
         self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.host, 0))
         self.port: int = self._listener.getsockname()[1]
         scheme = "http" if self.tls is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://{self.host}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 

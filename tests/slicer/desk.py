@@ -16,9 +16,9 @@ from PySide6.QtTest import QTest
 from tests.client.scripted import TOKEN, Scripted
 from tests.slicer import qt_shim
 from tests.slicer.scene import SlicerScene
-from tests.volumes import oriented
 
 SHAPE = (40, 40, 40)
+SPACING_MM = 3.0
 SENTENCES = ("Nodule in the right upper lobe.", "Small left pleural effusion.", "Heart is enlarged.")
 WAIT_S = 20.0
 
@@ -94,6 +94,13 @@ class Desk:
         QTest.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=place)
 
 
+def _affine() -> Any:
+    """Rows to the left, columns to the back, centred at the world's origin. numpy only: Slicer's Python has no more."""
+    affine = np.diag([-SPACING_MM, -SPACING_MM, SPACING_MM, 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(SHAPE) - 1) / 2)
+    return affine
+
+
 @contextmanager
 def open_desk(folder: Path, server: Any = None, *, ct: Any = None) -> Iterator[Desk]:
     """The module opened in Slicer. server: one with url and token in place of the scripted. ct: voxels, affine."""
@@ -103,7 +110,7 @@ def open_desk(folder: Path, server: Any = None, *, ct: Any = None) -> Iterator[D
     layouts = qt_shim.put_scene(stage.scene, stage.slice_logics)
     import AsapSlicerModule
 
-    voxels, affine = ct if ct is not None else (np.zeros(SHAPE, np.int16), oriented((-1, -1, 1), (3.0, 3.0, 3.0), SHAPE))
+    voxels, affine = ct if ct is not None else (np.zeros(SHAPE, np.int16), _affine())
     node = stage.volume(voxels, affine)
     parent = QtWidgets.QWidget()
     QtWidgets.QVBoxLayout(parent)

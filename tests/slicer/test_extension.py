@@ -20,11 +20,21 @@ from tests.slicer.scene import SlicerScene
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "AsapSlicerModule"
 SOURCES = [MODULE / "AsapSlicerModule.py", *sorted((MODULE / "AsapSlicerLib").glob("*.py"))]
-QT_FILES = {"case_panel.py", "report_box.py", "report_panel.py", "server_panel.py", "translation.py", "widgets.py"}
-ON_DEMAND = {"report_sources.py": {"pydicom"}, "sample_data.py": {"SampleData"}}
+QT_FILES = {
+    "case_panel.py",
+    "lesion_row.py",
+    "report_box.py",
+    "report_panel.py",
+    "server_panel.py",
+    "sign_row.py",
+    "translation.py",
+    "widgets.py",
+}
+ON_DEMAND = {"structured_report.py": {"pydicom"}, "sample_data.py": {"SampleData"}}
 STANDARD = {
-    "__future__", "collections", "contextlib", "dataclasses", "datetime", "difflib", "functools", "hashlib", "html", "importlib",
-    "itertools", "json", "logging", "os", "pathlib", "platform", "queue", "re", "secrets", "shutil", "signal", "subprocess",
+    "__future__", "collections", "contextlib", "ctypes", "dataclasses", "datetime", "difflib", "functools", "hashlib", "html",
+    "importlib",
+    "io", "itertools", "json", "logging", "os", "pathlib", "platform", "queue", "re", "secrets", "shutil", "signal", "subprocess",
     "sys", "tarfile", "tempfile", "threading", "time", "typing",
 }  # fmt: skip
 ALLOWED = STANDARD | {"numpy", "vtk", "slicer", "asap.client", "asap.review", "AsapSlicerLib"}

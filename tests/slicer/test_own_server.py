@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from AsapSlicerLib.background import Background
-from AsapSlicerLib.own_server import KEEPER, OwnServer, clean_environment, environment_python
+from AsapSlicerLib.own_server import OwnServer, clean_environment, environment_python
+from AsapSlicerLib.server_process import KEEPER
 
 from asap.client import AsapClient
 from tests.slicer.stand_in import make_environment
@@ -89,7 +90,7 @@ def test_start_log_stop(start: Start, tmp_path: Path) -> None:
     assert AsapClient(url, token).info().protocol == 1
     assert "loading the model" in start.own.log
     assert token not in start.own.log
-    left = [path for path in tmp_path.iterdir() if path.name.startswith("asap-slicer-")]
+    left = [path for path in tmp_path.iterdir() if path.name.startswith("asap-server-")]
     assert [path.stat().st_mode & 0o777 for path in left] == [0o700]
     pid = start.own.pid
     assert pid is not None
@@ -140,7 +141,7 @@ def test_stopping_while_it_starts_leaves_nothing(start: Start, tmp_path: Path) -
     start.own.stop()
     start.until(lambda: start.own.state == "off")
     start.until(lambda: start.own.pid is None)
-    start.until(lambda: not [path for path in tmp_path.iterdir() if path.name.startswith("asap-slicer-")])
+    start.until(lambda: not [path for path in tmp_path.iterdir() if path.name.startswith("asap-server-")])
     assert start.connected == []
 
 

@@ -72,8 +72,8 @@ def test_keys_work_in_the_list_and_nowhere_else(desk: Desk) -> None:
     desk.choose_ct()
     desk.ask()
     report, logic = desk.widget.report_panel, desk.widget.logic
-    report.reader.setText("Dr Example")
-    report.reader.editingFinished.emit()
+    report.signing.reader.setText("Dr Example")
+    report.signing.reader.editingFinished.emit()
     desk.parent.activateWindow()
     report.report.text.setFocus()
     desk.press(report.report.text, "A report about a mass near nodes")
@@ -95,6 +95,29 @@ def test_keys_work_in_the_list_and_nowhere_else(desk: Desk) -> None:
     desk.until(lambda: not logic.busy)
     assert logic.review.sentences[2].answer.text == "The heart is normal in size."
     assert [row.text(3) for row in desk.rows()] == ["accepted", "rejected", "edited"]
+
+
+def test_a_decided_report_is_signed_and_then_only_amended(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    report, logic = desk.widget.report_panel, desk.widget.logic
+    for index in range(3):
+        desk.click_row(index)
+        desk.click(report.buttons["accept"])
+    assert not report.signing.sign.isEnabled()  # nobody is named
+    report.signing.reader.setText("Dr Example")
+    report.signing.reader.editingFinished.emit()
+    desk.click(report.signing.sign)
+    assert logic.review.signature.author == "Dr Example"
+    assert report.signing.told.text.startswith("Signed by Dr Example")
+    desk.click_row(1)
+    assert not any(report.buttons[name].isEnabled() for name in ("accept", "reject", "edit", "undo"))
+    assert desk.foreground() == "ASAP heatmap"  # looking stays possible
+    report.signing.amendment.setText("Seen again: stable.")
+    QTest.keyClick(report.signing.amendment, QtCore.Qt.Key.Key_Return)
+    assert [one.text for one in logic.review.amendments] == ["Seen again: stable."]
+    assert "Seen again: stable." in report.signing.told.text
 
 
 def test_ctrl_click_names_the_sentences_of_a_place(desk: Desk) -> None:

@@ -107,8 +107,8 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
     desk.click_row(finding)
     desk.until(lambda: "Region at" in desk.widget.report_panel.details.text)
     save(desk, folder / "2_sentence.png")
-    desk.widget.report_panel.reader.setText("Dr Example")
-    desk.widget.report_panel.reader.editingFinished.emit()
+    desk.widget.report_panel.signing.reader.setText("Dr Example")
+    desk.widget.report_panel.signing.reader.editingFinished.emit()
     for index in rows[:3]:
         logic.decide(index, "accepted")
     desk.click_row(finding)

@@ -212,11 +212,57 @@
   </message>
  </context>
  <context>
-  <name>AsapSlicerLib.logic</name>
+  <name>AsapSlicerLib.lesion_row</name>
   <message>
-   <source>Connected to ASAP {version}.</source>
-   <translation>Verbunden mit ASAP {version}.</translation>
+   <source>Undo click</source>
+   <translation>Klick zurück</translation>
   </message>
+  <message>
+   <source>One step back.</source>
+   <translation>Einen Schritt zurück.</translation>
+  </message>
+  <message>
+   <source>Redo click</source>
+   <translation>Klick wieder</translation>
+  </message>
+  <message>
+   <source>One step forward again.</source>
+   <translation>Wieder einen Schritt vor.</translation>
+  </message>
+  <message>
+   <source>Segment is right</source>
+   <translation>Segment stimmt</translation>
+  </message>
+  <message>
+   <source>Clicks in the slices mean nothing any more.</source>
+   <translation>Klicks in die Schichten bedeuten nichts mehr.</translation>
+  </message>
+  <message>
+   <source>Click in a slice: that place belongs to it. Shift+click: it does not.</source>
+   <translation>Klick in eine Schicht: Diese Stelle gehört dazu. Umschalt+Klick: Sie gehört nicht dazu.</translation>
+  </message>
+  <message>
+   <source>The segment is being made.</source>
+   <translation>Das Segment entsteht.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.lesions</name>
+  <message>
+   <source>{ml} ml, longest diameter {mm} mm, mean {hu} HU</source>
+   <translation>{ml} ml, längster Durchmesser {mm} mm, Mittel {hu} HE</translation>
+  </message>
+  <message>
+   <source>Nothing there stands out from what is around it; click another place.</source>
+   <translation>Dort hebt sich nichts von der Umgebung ab; klicken Sie eine andere Stelle an.</translation>
+  </message>
+  <message>
+   <source>Nothing of the lesion is left; undo the last click.</source>
+   <translation>Von der Läsion ist nichts übrig; nehmen Sie den letzten Klick zurück.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.logic</name>
   <message>
    <source>Stopped.</source>
    <translation>Angehalten.</translation>
@@ -226,16 +272,12 @@
    <translation>Es gibt noch keinen Befund; fügen Sie einen ein oder laden Sie eine Textdatei.</translation>
   </message>
   <message>
+   <source>This CT's report is signed and stays as it is; add an amendment.</source>
+   <translation>Der Befund dieses CTs ist unterschrieben und bleibt, wie er ist; fügen Sie einen Nachtrag hinzu.</translation>
+  </message>
+  <message>
    <source>The report was changed meanwhile.</source>
    <translation>Der Befund wurde inzwischen geändert.</translation>
-  </message>
-  <message>
-   <source>There is no server yet; enter its address and test the connection.</source>
-   <translation>Es gibt noch keinen Server; geben Sie seine Adresse ein und prüfen Sie die Verbindung.</translation>
-  </message>
-  <message>
-   <source>There is no CT yet; load one and choose it.</source>
-   <translation>Es gibt noch kein CT; laden Sie eines und wählen Sie es.</translation>
   </message>
  </context>
  <context>
@@ -245,16 +287,16 @@
    <translation>Dort ist kein Server; wählen Sie python oder den Befehl asap aus der Umgebung des Servers.</translation>
   </message>
   <message>
-   <source>The server did not start; the log below and `asap doctor` say what is missing.</source>
-   <translation>Der Server ist nicht gestartet; das Protokoll und `asap doctor` sagen, was fehlt.</translation>
-  </message>
-  <message>
    <source>The server runs on Linux; start it in WSL with `asap serve` and enter its address.</source>
    <translation>Der Server läuft unter Linux; starten Sie ihn in WSL mit `asap serve` und geben Sie seine Adresse ein.</translation>
   </message>
   <message>
    <source>The local server ended by itself; its log says why. Start it again.</source>
    <translation>Der lokale Server hat sich beendet; sein Protokoll sagt warum. Starten Sie ihn neu.</translation>
+  </message>
+  <message>
+   <source>The server did not start; the log below and `asap doctor` say what is missing.</source>
+   <translation>Der Server ist nicht gestartet; das Protokoll und `asap doctor` sagen, was fehlt.</translation>
   </message>
   <message>
    <source>This Python could not be started; choose another.</source>
@@ -364,6 +406,14 @@
   <message>
    <source>unnamed</source>
    <translation>ohne Namen</translation>
+  </message>
+  <message>
+   <source>Signed by {author}, {time}; digest {digest}.</source>
+   <translation>Unterschrieben von {author}, {time}; Prüfsumme {digest}.</translation>
+  </message>
+  <message>
+   <source>Amendment, {author}, {time}: {text}</source>
+   <translation>Nachtrag, {author}, {time}: {text}</translation>
   </message>
   <message>
    <source>The report could not be written there; choose another folder.</source>
@@ -541,24 +591,20 @@
    <translation>Die Region um den letzten Klick mit Strg, oder um das Maximum, zu einem Segment machen.</translation>
   </message>
   <message>
+   <source>Cut lesion</source>
+   <translation>Läsion ausschneiden</translation>
+  </message>
+  <message>
+   <source>The server cuts the lesion out of the image, around the last ctrl-click or the peak; clicks correct it.</source>
+   <translation>Der Server schneidet die Läsion aus dem Bild, um den letzten Strg-Klick oder das Maximum; Klicks berichtigen sie.</translation>
+  </message>
+  <message>
    <source>Clear overlay</source>
    <translation>Überlagerung weg</translation>
   </message>
   <message>
    <source>Take heat and outlines away.</source>
    <translation>Wärmekarte und Umrisse wegnehmen.</translation>
-  </message>
-  <message>
-   <source>Reader</source>
-   <translation>Leser</translation>
-  </message>
-  <message>
-   <source>Your name stands beside your decisions</source>
-   <translation>Ihr Name steht bei Ihren Entscheidungen</translation>
-  </message>
-  <message>
-   <source>Reader:</source>
-   <translation>Leser:</translation>
   </message>
   <message>
    <source>{done} of {all} reviewed</source>
@@ -588,22 +634,6 @@
  <context>
   <name>AsapSlicerLib.report_sources</name>
   <message>
-   <source>DICOM reports cannot be read here; save the report as a text file and load that.</source>
-   <translation>DICOM-Befunde lassen sich hier nicht lesen; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
-  </message>
-  <message>
-   <source>This DICOM file is no structured report; choose one of modality SR.</source>
-   <translation>Diese DICOM-Datei ist kein strukturierter Befund; wählen Sie eine der Modalität SR.</translation>
-  </message>
-  <message>
-   <source>This DICOM report is damaged; save the report as a text file and load that.</source>
-   <translation>Dieser DICOM-Befund ist beschädigt; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
-  </message>
-  <message>
-   <source>This DICOM report holds no text; it may hold measurements only.</source>
-   <translation>Dieser DICOM-Befund enthält keinen Text; vielleicht enthält er nur Messungen.</translation>
-  </message>
-  <message>
    <source>Report</source>
    <translation>Befund</translation>
   </message>
@@ -613,15 +643,7 @@
   </message>
  </context>
  <context>
-  <name>AsapSlicerLib.review</name>
-  <message>
-   <source>A sentence is a draft, accepted, edited or rejected, and has words.</source>
-   <translation>Ein Satz ist Entwurf, angenommen, geändert oder verworfen, und er hat Wörter.</translation>
-  </message>
-  <message>
-   <source>This scene's ASAP review cannot be read; it is damaged or of a newer version.</source>
-   <translation>Die ASAP-Durchsicht dieser Szene ist nicht lesbar; sie ist beschädigt oder von einer neueren Version.</translation>
-  </message>
+  <name>AsapSlicerLib.review_nodes</name>
   <message>
    <source>ASAP review</source>
    <translation>ASAP-Durchsicht</translation>
@@ -636,6 +658,13 @@
   <message>
    <source>The sample CT could not be downloaded; check the network and try again.</source>
    <translation>Das Beispiel-CT ließ sich nicht laden; prüfen Sie das Netz und versuchen Sie es erneut.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.segment_list</name>
+  <message>
+   <source>A segment does not stand on the CT's voxels; export the segmentation with Slicer's own export.</source>
+   <translation>Ein Segment steht nicht auf den Voxeln des CTs; exportieren Sie die Segmentierung mit Slicers eigenem Export.</translation>
   </message>
  </context>
  <context>
@@ -774,6 +803,79 @@
   <message>
    <source>ASAP {version} on {device}, {queue} waiting, {sessions} of {limit} sessions open.</source>
    <translation>ASAP {version} auf {device}, {queue} warten, {sessions} von {limit} Sitzungen offen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.session</name>
+  <message>
+   <source>Connected to ASAP {version}.</source>
+   <translation>Verbunden mit ASAP {version}.</translation>
+  </message>
+  <message>
+   <source>There is no server yet; enter its address and test the connection.</source>
+   <translation>Es gibt noch keinen Server; geben Sie seine Adresse ein und prüfen Sie die Verbindung.</translation>
+  </message>
+  <message>
+   <source>There is no CT yet; load one and choose it.</source>
+   <translation>Es gibt noch kein CT; laden Sie eines und wählen Sie es.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.sign_row</name>
+  <message>
+   <source>Reader</source>
+   <translation>Leser</translation>
+  </message>
+  <message>
+   <source>Your name stands beside your decisions</source>
+   <translation>Ihr Name steht bei Ihren Entscheidungen</translation>
+  </message>
+  <message>
+   <source>Sign report</source>
+   <translation>Befund unterschreiben</translation>
+  </message>
+  <message>
+   <source>Every sentence is decided: freeze the report. Amendments stay possible.</source>
+   <translation>Über jeden Satz ist entschieden: den Befund festschreiben. Nachträge bleiben möglich.</translation>
+  </message>
+  <message>
+   <source>Amendment to the signed report; press Enter</source>
+   <translation>Nachtrag zum unterschriebenen Befund; Eingabetaste drücken</translation>
+  </message>
+  <message>
+   <source>Amendment</source>
+   <translation>Nachtrag</translation>
+  </message>
+  <message>
+   <source>Reader:</source>
+   <translation>Leser:</translation>
+  </message>
+  <message>
+   <source>Signed by {author}, {time}; digest {digest}.</source>
+   <translation>Unterschrieben von {author}, {time}; Prüfsumme {digest}.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.structured_report</name>
+  <message>
+   <source>DICOM reports cannot be read here; save the report as a text file and load that.</source>
+   <translation>DICOM-Befunde lassen sich hier nicht lesen; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
+  </message>
+  <message>
+   <source>This DICOM report is compressed; save the report as a text file and load that.</source>
+   <translation>Dieser DICOM-Befund ist komprimiert; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
+  </message>
+  <message>
+   <source>This DICOM file is no structured report; choose one of modality SR.</source>
+   <translation>Diese DICOM-Datei ist kein strukturierter Befund; wählen Sie eine der Modalität SR.</translation>
+  </message>
+  <message>
+   <source>This DICOM report is damaged; save the report as a text file and load that.</source>
+   <translation>Dieser DICOM-Befund ist beschädigt; speichern Sie den Befund als Textdatei und laden Sie diese.</translation>
+  </message>
+  <message>
+   <source>This DICOM report holds no text that describes the image; paste the report instead.</source>
+   <translation>Dieser DICOM-Befund enthält keinen Text, der das Bild beschreibt; fügen Sie den Befund stattdessen ein.</translation>
   </message>
  </context>
  <context>

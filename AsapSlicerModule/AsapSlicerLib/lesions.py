@@ -1,0 +1,247 @@
+"""One lesion at a time, made from a sentence and corrected click by click: every click says inside or outside, every step undoes.
+
+The server keeps no state that could differ: a correction sends all clicks so far, an undo sends nothing because each step's mask
+is kept here. The mask stands on the CT's own voxels; the first click therefore brings the CT to the server in full, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.client import Progress, SegmentAnswer, SegmentPrompt, SegmentsAnswer
+
+from . import volume_nodes
+from .background import Background, Work
+from .cases import OpenCase
+from .colours import Colour
+from .events import Event
+from .i18n import _
+from .segments import add_segment, replace_mask, segmentation_of
+from .session import Session
+from .volume_nodes import Point
+
+KEY = "lesion"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """prompt: all that had been said. mask_ijk: tight around the lesion, its first voxel at start_ijk. answer: of the server."""
+
+    prompt: SegmentPrompt
+    mask_ijk: NDArray[np.bool_]
+    start_ijk: tuple[int, int, int]
+    answer: SegmentAnswer
+
+
+class Lesions:
+    """All methods are for the GUI thread and return at once; they end in the event "segment" or "error".
+
+    A click is never lost: those made before an answer has come go together with the next.
+    """
+
+    def __init__(
+        self,
+        scene: Any,
+        background: Background,
+        session: Session,
+        *,
+        tell: Callable[[Event], None],
+        failed: Callable[[Exception], None],
+        progressed: Callable[[Progress], None],
+    ) -> None:
+        self.identity = ""
+        self._scene, self._background, self._session = scene, background, session
+        self._tell, self._failed, self._progressed = tell, failed, progressed
+        self._volume: Any = None
+        self._colour: Colour = (0.0, 0.0, 0.0)
+        self._name = ""
+        self._wanted: SegmentPrompt | None = None
+        self._steps: list[Step] = []
+        self._at = -1
+
+    @property
+    def active(self) -> bool:
+        """Whether clicks correct a lesion now."""
+        return self._wanted is not None
+
+    @property
+    def step(self) -> Step | None:
+        """What is drawn, or None before the first answer."""
+        return self._steps[self._at] if self._at >= 0 else None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an earlier step."""
+        return self._at > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step that was undone."""
+        return self._at + 1 < len(self._steps)
+
+    @property
+    def measures(self) -> str:
+        """Size and density of what is drawn, for the reader; "" before the first answer."""
+        if self.step is None:
+            return ""
+        answer = self.step.answer
+        text = _("{ml} ml, longest diameter {mm} mm, mean {hu} HU")
+        return text.format(ml=f"{answer.volume_ml:.1f}", mm=f"{answer.longest_diameter_mm:.0f}", hu=f"{answer.mean_hu:.0f}")
+
+    @property
+    def clicks(self) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+        """Points said to be inside and outside, in the CT's own frame."""
+        prompt = self._wanted or SegmentPrompt()
+        return tuple(prompt.include), tuple(prompt.exclude)
+
+    def begin(self, volume: Any, sentence: str, inside_ras_mm: Point | None, colour: Colour) -> None:
+        """A new lesion of a sentence: around a place in the volume's own frame, or where the sentence is true."""
+        self.finish()
+        self._volume, self._colour, self._name = volume, colour, sentence
+        include = () if inside_ras_mm is None else (inside_ras_mm,)
+        self._ask(SegmentPrompt(include=include, sentence=sentence))
+
+    def click(self, world_ras_mm: Point, *, inside: bool) -> None:
+        """Say that a place in the world belongs to the lesion, or does not."""
+        if self._wanted is None or self._volume is None:
+            return
+        place = volume_nodes.from_world(self._volume, world_ras_mm)
+        wanted = self._wanted
+        if inside:
+            self._ask(replace(wanted, include=(*wanted.include, place)))
+        else:
+            self._ask(replace(wanted, exclude=(*wanted.exclude, place)))
+
+    def undo(self) -> None:
+        """One step back; a click that was not answered yet is given up."""
+        if self._background.cancel(KEY) and self.step is not None:
+            self._go(self._at)
+        elif self.can_undo:
+            self._go(self._at - 1)
+
+    def redo(self) -> None:
+        """One step forward again."""
+        if self.can_redo:
+            self._go(self._at + 1)
+
+    def give_up(self) -> None:
+        """A click that was not answered was stopped: go on from what is drawn."""
+        self._background.cancel(KEY)
+        self._wanted = self.step.prompt if self.step is not None else None
+
+    def finish(self) -> None:
+        """The lesion stays as it is; clicks mean nothing any more."""
+        self._background.cancel(KEY)
+        self._wanted, self._steps, self._at, self.identity, self._volume = None, [], -1, "", None
+
+    def _ask(self, prompt: SegmentPrompt) -> None:
+        plan = self._session.plan(self._volume, partial(self._ask, prompt))
+        if plan is None:
+            self._wanted = prompt if self.step is None else self._wanted
+            return
+        self._wanted = prompt
+        before = self.step
+
+        def act(work: Work, study: str) -> SegmentsAnswer:
+            base = None if before is None else before.answer.revision
+            asked = partial(plan.client.segment, study, prompt=prompt, base=base, model=plan.model.name)
+            return asked(progress=work.report, cancel=work)
+
+        def done(result: tuple[OpenCase, SegmentsAnswer]) -> None:
+            if self._volume is None or self._volume.GetID() != plan.source.node_id:
+                return
+            self._answered(prompt, before, result[1])
+
+        def failed(error: Exception) -> None:
+            self._wanted = before.prompt if before is not None else None
+            self._failed(error)
+
+        self._background.start(
+            lambda work: plan.on_study(work, partial(act, work), full=True),
+            done=done,
+            failed=failed,
+            progressed=self._progressed,
+            key=KEY,
+        )
+
+    def _answered(self, prompt: SegmentPrompt, before: Step | None, answer: SegmentsAnswer) -> None:
+        if not answer.segments:
+            self._wanted = before.prompt if before is not None else None
+            self._tell(Event("segment", _("Nothing there stands out from what is around it; click another place.")))
+            return
+        segment = answer.segments[0]
+        try:
+            mask, start = merged(before if segment.base is not None else None, segment)
+        except ValueError as error:
+            self._wanted = before.prompt if before is not None else None
+            self._failed(error)
+            return
+        self._steps = [*self._steps[: self._at + 1], Step(prompt, mask, start, segment)]
+        self._go(len(self._steps) - 1)
+
+    def _go(self, at: int) -> None:
+        """Draw a step and go on from it."""
+        self._at = at
+        step = self._steps[at]
+        self._wanted = step.prompt
+        shift = np.eye(4)
+        shift[:3, 3] = step.start_ijk
+        affine = volume_nodes.ijk_to_ras(self._volume) @ shift
+        node = segmentation_of(self._scene, self._volume)
+        if self.identity and node is not None and node.GetSegmentation().GetSegment(self.identity) is not None:
+            replace_mask(node, self.identity, step.mask_ijk, affine)
+        else:
+            _node, self.identity = add_segment(
+                self._scene,
+                self._volume,
+                step.mask_ijk,
+                affine,
+                name=self._name,
+                colour=self._colour,
+                terminology=terminology_of(step.answer),
+            )
+        self._tell(Event("segment"))
+
+
+def merged(before: Step | None, segment: SegmentAnswer) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+    """The whole mask after an answer, tight around it, and its first voxel. ValueError for an empty one."""
+    changed = box_mask(segment)
+    boxes = [(np.asarray(segment.box.start_ijk), changed)]
+    if before is not None:
+        boxes.insert(0, (np.asarray(before.start_ijk), before.mask_ijk))
+    low = np.min([start for start, mask in boxes if mask.size], axis=0)
+    high = np.max([start + mask.shape for start, mask in boxes if mask.size], axis=0)
+    whole = np.zeros(high - low, np.bool_)
+    for start, mask in boxes:
+        if mask.size:
+            whole[tuple(slice(a - n, a - n + size) for a, n, size in zip(start, low, mask.shape, strict=True))] = mask
+    filled = np.argwhere(whole)
+    if not len(filled):
+        raise ValueError(_("Nothing of the lesion is left; undo the last click."))
+    first, last = filled.min(axis=0), filled.max(axis=0) + 1
+    tight = whole[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    i, j, k = (int(n) for n in low + first)
+    return np.ascontiguousarray(tight), (i, j, k)
+
+
+def box_mask(segment: SegmentAnswer) -> NDArray[np.bool_]:
+    """The bits of an answer's box, (i, j, k)."""
+    shape = segment.box.shape
+    bits = np.unpackbits(np.frombuffer(segment.box.bits, np.uint8), count=int(np.prod(shape)))
+    return bits.astype(np.bool_).reshape(shape)
+
+
+def terminology_of(answer: SegmentAnswer) -> str:
+    """The codes of an answer in Slicer's serial form."""
+    codes = [
+        "^^" if code is None else f"{code.scheme}^{code.value}^{code.meaning}"
+        for code in (answer.category, answer.type, answer.modifier, answer.region, answer.region_modifier)
+    ]
+    context, anatomy = "Segmentation category and type - DICOM master list", "Anatomic codes - DICOM master list"
+    return "~".join((context, *codes[:3], anatomy, *codes[3:]))

@@ -1,0 +1,53 @@
+"""What the help shows: every key and every gesture, in the groups a reader thinks in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Group = tuple[str, tuple[tuple[str, str], ...]]
+
+GROUPS: tuple[Group, ...] = (
+    (
+        "Report",
+        (
+            ("J or \u2193", "next sentence"),
+            ("K or \u2191", "previous sentence"),
+            ("A", "accept; again: back to draft"),
+            ("R", "reject; again: back to draft"),
+            ("E", "edit; Ctrl+Enter saves, Esc leaves"),
+            ("U", "take the last decision back"),
+        ),
+    ),
+    (
+        "Map and segment",
+        (
+            ("M", "map on or off"),
+            ("S", "keep earlier sentences outlined"),
+            ("C", "take every map away"),
+            ("G", "segment of the region"),
+            ("L", "lesion cut out of the image; then a click in a slice adds its place, Shift+click takes it out"),
+            ("Z Y", "one click back, one forward again"),
+            ("D", "the segment is right"),
+            ("Ctrl+click", "sentences of that place; the region around it is measured, and G makes it a segment"),
+        ),
+    ),
+    (
+        "Views",
+        (
+            ("Wheel", "next or previous slice"),
+            ("Drag", "window: sideways its width, up and down its centre; in 3D: turn"),
+            ("1 2 3", "lung, mediastinum, bone"),
+            ("Shift+move", "bring the other slices and the crosshair to the mouse"),
+            ("Right drag", "zoom"),
+            ("Middle drag", "move the image"),
+            ("Double click", "enlarge a view, or all views again"),
+            ("I", "brightest of 10 mm"),
+            ("?", "this help"),
+        ),
+    ),
+)
+
+
+def help_rows() -> list[dict[str, Any]]:
+    """The groups as the page wants them."""
+    return [{"title": title, "rows": [list(row) for row in rows]} for title, rows in GROUPS]

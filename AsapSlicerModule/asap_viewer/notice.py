@@ -1,0 +1,3 @@
+"""What every screen and every export says."""
+
+NOTICE = "Research use. AI-generated. Not for diagnosis."

@@ -1,0 +1,85 @@
+"""Segments on the page: made of the region a sentence speaks of, shown, hidden, taken away, saved as one NIfTI label map."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from AsapSlicerLib import segment_list, volume_nodes
+from AsapSlicerLib.logic import AsapLogic
+from AsapSlicerLib.volume_nodes import Point
+
+from asap.errors import AsapError
+from asap.io.nifti import write_nifti
+
+from .rows import css
+
+FILE = "segments.nii.gz"
+
+
+class SegmentDesk:
+    """What the page asks for. On the scene's thread."""
+
+    def __init__(self, logic: AsapLogic, failed: Callable[[Exception], None]) -> None:
+        self._logic, self._failed = logic, failed
+        self._counted: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
+
+    def tapped(self, place: Point, shift: bool) -> None:
+        """A click in a slice: that place belongs to the lesion that is being corrected, with shift it does not."""
+        self._logic.lesions.click(place, inside=not shift)
+
+    def correcting(self) -> dict[str, Any] | None:
+        """The lesion that clicks correct now, as the page shows it; None without one."""
+        lesions = self._logic.lesions
+        if not lesions.active:
+            return None
+        inside, outside = lesions.clicks
+        return {
+            "measures": lesions.measures,
+            "clicks": f"{len(inside)} inside, {len(outside)} outside" if lesions.measures else "",
+            "can_undo": lesions.can_undo,
+            "can_redo": lesions.can_redo,
+        }
+
+    def show(self, identity: str, shown: bool) -> None:
+        """Show or hide one."""
+        segment_list.show_segment(self._logic.scene, self._logic.volume, identity, shown=shown)
+
+    def remove(self, identity: str) -> None:
+        """Take one away."""
+        segment_list.remove_segment(self._logic.scene, self._logic.volume, identity)
+
+    def file(self) -> bytes:
+        """All segments on the CT's voxels as .nii.gz, labels from 1 in the order of the list; empty where that cannot be."""
+        volume = self._logic.volume
+        if volume is None:
+            return b""
+        try:
+            labels, _names = segment_list.label_map(self._logic.scene, volume)
+            with tempfile.TemporaryDirectory(prefix="asap-view-") as folder:
+                path = Path(folder) / FILE
+                write_nifti(path, labels, volume_nodes.ijk_to_ras(volume))
+                return path.read_bytes()
+        except (ValueError, AsapError) as error:
+            self._failed(error)
+            return b""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the page lists."""
+        scene, volume = self._logic.scene, self._logic.volume
+        stamp = () if volume is None else segment_list.stamp(scene, volume)
+        if stamp != self._counted[0]:
+            self._counted = (stamp, [_row(row) for row in segment_list.segment_rows(scene, volume)])
+        return self._counted[1]
+
+
+def _row(row: segment_list.SegmentRow) -> dict[str, Any]:
+    size = size_text(row.millilitres)
+    return {"id": row.identity, "text": row.name, "colour": css(row.colour), "size": size, "shown": row.shown}
+
+
+def size_text(millilitres: float) -> str:
+    """A volume as a reader says it."""
+    return f"{millilitres:.1f} ml" if millilitres < 10 else f"{millilitres:.0f} ml"
