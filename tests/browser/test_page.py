@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
+from asap.io.read import read_labels
 from tests.browser.audit import violations
 from tests.browser.bench import Bench, Tab
 
@@ -156,14 +159,136 @@ def test_several_sentences_are_outlined_at_once(tab: Tab) -> None:
     tab.press("Several")
 
 
-def test_windows_change_the_greys(tab: Tab) -> None:
-    tab.settled_heat_centre("Red")
-    lung = tab.picture("Red").mean()
-    tab.press("Mediastinum")
-    tab.settled_heat_centre("Red")
-    soft = tab.picture("Red").mean()
+def grey(tab: Tab, view: str = "Red") -> float:
+    tab.settled_heat_centre(view)
+    return float(tab.picture(view).mean())
+
+
+def test_windows_change_the_greys_by_button_key_and_mouse(tab: Tab) -> None:
+    page = tab.page
+    tab.press("Clear")
     tab.press("Lung")
+    lung = grey(tab)
+    assert page.inner_text(".values") == "W 1500 \u00b7 L -600"
+    page.keyboard.press("2")
+    page.wait_for_selector("button[aria-pressed=true]:has-text('Mediastinum')")
+    soft = grey(tab)
+    page.keyboard.press("3")
+    page.wait_for_selector("button[aria-pressed=true]:has-text('Bone')")
     assert soft < lung - 10
+    assert grey(tab) < lung - 10
+    x, y = middle(tab, "Red")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y, steps=6)
+    page.mouse.up()
+    page.wait_for_function("!document.querySelector('.values').textContent.includes('W 1800')")
+    assert page.locator("[aria-label=Window] button[aria-pressed=true]").count() == 0
+    page.keyboard.press("1")
+    page.wait_for_selector("button[aria-pressed=true]:has-text('Lung')")
+    assert abs(grey(tab) - lung) < 1
+
+
+def middle(tab: Tab, view: str) -> tuple[float, float]:
+    """Page position of the middle of a view."""
+    box = tab.page.locator(f"[data-view={view}]").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_the_wheel_pages_the_mouse_reads_values_and_shift_brings_all_views_together(tab: Tab) -> None:
+    page = tab.page
+    positions = {view: page.inner_text(f"[data-view={view}] .corner") for view in ("Red", "Green", "Yellow")}
+    x, y = middle(tab, "Green")
+    page.mouse.move(x, y)
+    page.mouse.move(x + 2, y)
+    page.wait_for_selector(".pointer:has-text('HU')")
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(f"document.querySelector('[data-view=Green] .corner').textContent !== '{positions['Green']}'")
+    assert page.inner_text("[data-view=Red] .corner") == positions["Red"]
+    page.keyboard.down("Shift")
+    page.mouse.move(x + 40, y + 30, steps=4)
+    page.keyboard.up("Shift")
+    page.wait_for_function(f"document.querySelector('[data-view=Red] .corner').textContent !== '{positions['Red']}'")
+    page.wait_for_function(f"document.querySelector('[data-view=Yellow] .corner').textContent !== '{positions['Yellow']}'")
+    tab.press("Fit")
+
+
+def test_a_view_is_enlarged_and_the_slab_is_thicker(tab: Tab) -> None:
+    page = tab.page
+    thin = grey(tab)
+    page.keyboard.press("i")
+    page.wait_for_selector("button[aria-pressed=true]:has-text('MIP')")
+    assert grey(tab) > thin + 2, "the brightest of 10 mm is brighter"
+    page.keyboard.press("i")
+    page.dblclick("[data-view=Yellow] .area")
+    page.wait_for_selector(".view.big[data-view=Yellow]")
+    box = page.locator("[data-view=Yellow]").bounding_box()
+    assert box is not None and box["width"] > 900
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.view.big')")
+
+
+def test_the_help_names_every_key_and_gives_the_focus_back(tab: Tab) -> None:
+    page = tab.page
+    page.keyboard.press("?")
+    page.wait_for_selector("[role=dialog]")
+    keys = {key for text in page.locator(".help kbd").all_inner_texts() for key in text.split()}
+    assert {"J", "K", "A", "R", "E", "U", "M", "S", "C", "G", "I", "1", "2", "3", "?", "Ctrl+click", "Shift+move"} <= keys
+    assert violations(page) == []
+    state = page.inner_text(".tally [role=status]")
+    page.keyboard.press("a")  # behind the dialog nothing is decided
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.help')")
+    assert page.inner_text(".tally [role=status]") == state
+
+
+def test_one_more_sentence_is_asked_and_picked(tab: Tab) -> None:
+    page = tab.page
+    page.fill("#question", "The heart is normal in size.")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#sentence-5[aria-current=true]")
+    assert page.locator("h2:has-text('Added')").count() == 1
+    assert tab.settled_heat_centre("Green") is not None
+
+
+def test_the_region_under_the_cursor_becomes_a_segment_with_its_size(tab: Tab, tmp_path: Path) -> None:
+    page = tab.page
+    page.click("#sentence-0")
+    centre = tab.settled_heat_centre("Green")
+    assert centre is not None
+    page.wait_for_selector(".peak:has-text('ml')")
+    box = page.locator("[data-view=Green]").bounding_box()
+    assert box is not None
+    page.keyboard.down("Control")
+    page.mouse.click(box["x"] + 40 + centre[0] * (box["width"] - 80), box["y"] + 40 + centre[1] * (box["height"] - 80))
+    page.keyboard.up("Control")
+    page.wait_for_selector(".peak:has-text('region at the Ctrl+click')")
+    told = millilitres(page.inner_text(".peak"))
+    page.locator("#threshold").fill("0.8")
+    page.wait_for_function(f"!document.querySelector('.peak').textContent.includes(' {told:.0f} ml')")
+    assert millilitres(page.inner_text(".peak")) < told, "a higher threshold, a smaller region"
+    page.click("button:has-text('Auto')")
+    page.wait_for_function(f"document.querySelector('.peak').textContent.includes('{told:.0f} ml')")
+    page.keyboard.press("g")
+    page.wait_for_selector(".segments li")
+    assert abs(millilitres(page.inner_text(".segments .size")) - told) <= 0.1 * told + 1
+    with page.expect_download() as download:
+        page.click(".segments button:has-text('Save')")
+    download.value.save_as(tmp_path / "segments.nii.gz")
+    labels, affine = read_labels(tmp_path / "segments.nii.gz")
+    volume_ml = np.count_nonzero(labels == 1) * abs(np.linalg.det(affine[:3, :3])) / 1000
+    assert abs(volume_ml - millilitres(page.inner_text(".segments .size"))) <= 1
+    assert violations(page) == []
+    page.click(".segments button[title=Remove]")
+    page.wait_for_function("!document.querySelector('.segments')")
+    tab.press("Clear")
+
+
+def millilitres(text: str) -> float:
+    """The last size in a text."""
+    return float(re.findall(r"([0-9.]+) ml", text)[-1])
 
 
 def test_labels_are_radiological(tab: Tab) -> None:

@@ -188,8 +188,42 @@ print("passed on", sys.version_info[:2])
 """
 
 
+PANEL_ALONE = """
+import os, pathlib, sys, tempfile
+os.environ |= {"QT_QPA_PLATFORM": "offscreen", "VTK_DEFAULT_OPENGL_WINDOW": "vtkEGLRenderWindow"}
+here = pathlib.Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here / "AsapSlicerModule"), sys.argv[3]]
+from tests.slicer.desk import open_desk
+with tempfile.TemporaryDirectory() as folder, open_desk(pathlib.Path(folder)) as desk:
+    import AsapSlicerModule, asap.client
+    assert all(pathlib.Path(one.__file__).is_relative_to(here) for one in (AsapSlicerModule, asap.client))
+    desk.connect(); desk.choose_ct(); desk.ask(); desk.click_row(1)
+    assert desk.foreground() == "ASAP heatmap"
+    desk.click(desk.widget.report_panel.buttons["accept"])
+    assert desk.widget.logic.review.sentences[1].state == "accepted"
+assert not {"torch", "monai", "scipy", "asap.volume"} & set(sys.modules)
+print("passed on", sys.version_info[:2])
+"""
+
+
 def run_alone(python: str, folder: Path) -> None:
-    """The steps in a process that knows the unpacked folder only; -I leaves this checkout's own paths out."""
-    arguments = [python, "-I", "-c", ALONE, str(folder), str(Path(__file__).parent)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False)
-    assert "passed on" in done.stdout, done.stderr[-2000:]
+    """Steps and panel in processes that know the unpacked folder only; -I leaves this checkout's own paths out."""
+    for code in (ALONE, PANEL_ALONE):
+        arguments = [python, "-I", "-c", code, str(folder), str(Path(__file__).parent), str(ROOT)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False)
+        assert "passed on" in done.stdout, done.stderr[-2000:]
+
+
+@pytest.mark.long
+def test_the_zip_runs_in_a_fresh_python_312_with_what_slicer_brings(tmp_path: Path) -> None:
+    """Nothing but numpy, slicer-core and PySide6 is installed: no torch, no monai. Needs python3.12 and a package index."""
+    if subprocess.run(["python3.12", "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip("needs python3.12")
+    subprocess.run(["python3.12", "-m", "venv", tmp_path / "slicers"], check=True)
+    python = str(tmp_path / "slicers" / "bin" / "python")
+    wanted = ["numpy", "slicer-core==5.11.0.6", "PySide6-Essentials==6.12.0"]
+    subprocess.run([python, "-m", "pip", "install", "-qq", *wanted], check=True)
+    subprocess.run([sys.executable, MODULE / "make_zip.py", tmp_path / "a.zip"], capture_output=True, check=True)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path)
+    run_alone(python, tmp_path / "SlicerASAP")
