@@ -22,6 +22,13 @@
     event.stopPropagation();
     window.trame.trigger("key", [act]);
   }, true);
+  // A template has no Uint8Array, and a report file may be DICOM.
+  document.addEventListener("change", async ({ target }) => {
+    if (target.id !== "report-file" || !target.files.length) return;
+    const bytes = new Uint8Array(await target.files[0].arrayBuffer());
+    target.value = "";
+    window.trame.trigger("report_file", [bytes]);
+  });
   // The picked sentence is brought into sight, and keeps the focus where the focus was in the report.
   let seen = null;
   setInterval(() => {

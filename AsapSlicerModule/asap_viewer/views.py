@@ -22,11 +22,11 @@ class Views:
         self.slab = False
         self.pointer: Point | None = None
         self._scene = scene
-        self._marked = False
+        self._pointed = False
 
     def opened(self) -> None:
         """Another CT is shown."""
-        self.window, self.pointer, self._marked = "lung", None, False
+        self.window, self.pointer, self._pointed = "lung", None, False
 
     def set_window(self, name: str) -> None:
         """One of `scene.WINDOWS`."""
@@ -47,13 +47,12 @@ class Views:
         """The mouse is at a place, world RAS+ mm; together: every view goes there."""
         self.pointer = place
         if together and self._scene.volume_node is not None:
-            self._marked = True
+            self._pointed = True
             self._scene.go_to(place)
 
     def mark(self, peak_shown: bool) -> None:
-        """Bring the crosshair up to date."""
-        self._marked = self._marked or peak_shown
-        self._scene.show_crosshair(self.crosshair and self._marked)
+        """Bring the crosshair up to date: at the shown map's peak or where the mouse led; nowhere for a sentence without a place."""
+        self._scene.show_crosshair(self.crosshair and (peak_shown or self._pointed))
 
     def snapshot(self) -> dict[str, Any]:
         """What the page shows of it, by the names the page uses."""

@@ -193,6 +193,8 @@ import os, pathlib, sys, tempfile
 os.environ |= {"QT_QPA_PLATFORM": "offscreen", "VTK_DEFAULT_OPENGL_WINDOW": "vtkEGLRenderWindow"}
 here = pathlib.Path(sys.argv[1])
 sys.path[:0] = [str(here), str(here / "AsapSlicerModule"), sys.argv[3]]
+from tests.slicer import translations
+translations.install()
 from tests.slicer.desk import open_desk
 with tempfile.TemporaryDirectory() as folder, open_desk(pathlib.Path(folder)) as desk:
     import AsapSlicerModule, asap.client
