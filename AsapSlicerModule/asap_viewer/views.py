@@ -51,7 +51,7 @@ class Views:
             self._scene.go_to(place)
 
     def mark(self, peak_shown: bool) -> None:
-        """Bring the crosshair up to date: at the shown map's peak or where the mouse led; nowhere for a sentence without a place."""
+        """Bring the crosshair up to date: at the shown peak or where the mouse led, else nowhere."""
         self._scene.show_crosshair(self.crosshair and (peak_shown or self._pointed))
 
     def snapshot(self) -> dict[str, Any]:
