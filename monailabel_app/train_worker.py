@@ -16,6 +16,8 @@ from typing import Any
 from asap.errors import AsapError
 from asap.inference.load import load_engine
 
+SAVE_EVERY = 10  # steps: what a run that is killed loses
+
 
 def main() -> None:
     """Do one order. Leaves with the exit code of the error, told as the last line, or with 0."""
@@ -45,7 +47,7 @@ def _learnt(order: dict[str, Any]) -> dict[str, Any]:
     ]
     unlabelled = [ImageWithLabel(Path(image), None) for image in order["unlabelled"]]
     recipe = shorter(Recipe(), order["steps"])
-    recipe = replace(recipe, schedule=replace(recipe.schedule, save_every=min(recipe.schedule.save_every, order["steps"])))
+    recipe = replace(recipe, schedule=replace(recipe.schedule, save_every=SAVE_EVERY))
     with stop_on_signals() as stop:
         outcome = learn(
             load_engine(order["model"]),

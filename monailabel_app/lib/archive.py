@@ -10,16 +10,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import requests
 from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMwebClientX, DICOMWebDatastore
 
 from asap.errors import InputError
+from asap.inference.learnt_labels import kind_of
+from asap.io.dicom_seg import write_dicom_seg
 from asap.io.nifti import write_nifti
-from asap.io.read import read_volume
+from asap.io.read import read_labels, read_volume
+from asap.io.segments import MaskSet, NamedMask
 from asap.pause import Pause, no_pause
 from asap.volume import to_int16
 from monailabel_app.lib.archive_fetch import TimedSession, apart, keep_instances
+from monailabel_app.lib.label_names import label_names
 from monailabel_app.lib.shared_index import SharedIndex
 
 LISTED_FOR_S = 60.0
@@ -106,6 +111,13 @@ class ArchiveDatastore(SharedIndex, DICOMWebDatastore):  # type: ignore[misc]
         """A label this server was sent."""
         return str(super(DICOMWebDatastore, self).get_label_uri(label_id, label_tag))
 
+    def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]) -> str:
+        """Keep a label; a final one also goes to the archive as a DICOM SEG of its series. Raises InputError."""
+        self.get_image_uri(image_id)  # a label belongs to an image of the index
+        if label_tag == "final":
+            self._send_segmentation(image_id, Path(label_filename), label_info)
+        return super().save_label(image_id, label_filename, label_tag, label_info)
+
     def datalist(self, full_path: bool = True) -> list[dict[str, Any]]:
         """Pairs of image and label this server holds itself."""
         pairs: list[dict[str, Any]] = super(DICOMWebDatastore, self).datalist(full_path)
@@ -134,6 +146,21 @@ class ArchiveDatastore(SharedIndex, DICOMWebDatastore):  # type: ignore[misc]
             raise InputError("The archive did not deliver this series; try again.") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+    def _send_segmentation(self, image_id: str, label: Path, info: dict[str, Any]) -> None:
+        labels, affine = read_labels(label)
+        i, j, k = labels.shape
+        named = label_names(info).items()
+        masks = tuple(NamedMask(name, labels == value, kind_of(name)) for value, name in named if (labels == value).any())
+        series = self.image_path(image_id)
+        seg = series.with_name(f".seg-{secrets.token_hex(8)}.dcm")
+        try:
+            write_dicom_seg(seg, MaskSet(masks, (i, j, k), affine), series)
+            self._client.store_instances([pydicom.dcmread(seg)])
+        except (requests.RequestException, ValueError) as error:
+            raise InputError("The archive did not take the segmentation; try again.") from error
+        finally:
+            seg.unlink(missing_ok=True)
 
     def _search(self, filters: dict[str, Any]) -> list[dict[str, Any]]:
         try:

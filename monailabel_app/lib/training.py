@@ -19,6 +19,7 @@ from typing import Any
 from asap.errors import InputError
 from asap.inference.learnt_labels import MAX_LABELS
 from monailabel_app.lib.datastores import Datastore, FolderDatastore
+from monailabel_app.lib.label_names import label_names
 
 FINAL = "final"
 FOLDER = ".asap-training"
@@ -40,7 +41,7 @@ def order_for(model: str, datastore: Datastore, *, steps: int, semi_supervised: 
     folder = training_folder(datastore)
     if not os.access(folder.parent, os.W_OK):
         raise InputError("Training keeps its checkpoints in the studies folder, which this server may not write.")
-    named = {image: _names(datastore.get_label_info(image, FINAL) or {}) for image in datastore.get_labeled_images()}
+    named = {image: label_names(datastore.get_label_info(image, FINAL) or {}) for image in datastore.get_labeled_images()}
     labels = sorted({name for names in named.values() for name in names.values()})
     if not labels or len(labels) > MAX_LABELS:
         raise InputError(f"There is nothing to learn from: submit labels of at least one image ({MAX_LABELS} names at most).")
@@ -62,18 +63,6 @@ def order_for(model: str, datastore: Datastore, *, steps: int, semi_supervised: 
         "head": str(folder / model / "head"),
         "work": str(folder / model),
     }
-
-
-def _names(info: dict[str, Any]) -> dict[int, str]:
-    """Value -> name of a submitted label, as MONAI Label's Slicer module (label_info) or our own answers (label_names) say it."""
-    params = info.get("params") if isinstance(info.get("params"), dict) else info
-    table = (params or {}).get("label_names")
-    if isinstance(table, dict):
-        return {int(value): str(name)[:64] for name, value in table.items() if isinstance(value, int) and value > 0}
-    rows = (params or {}).get("label_info")
-    if isinstance(rows, list) and rows and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows):
-        return {number: row["name"][:64] for number, row in enumerate(rows, start=1)}
-    return {1: "label"}
 
 
 class TrainingRuns:

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from asap.client import AsapClient
+from asap.io.dicom_seg import read_segments
+from asap.io.nifti_write import write_nifti
 from asap.io.read import read_volume
 from asap.volume import Volume, to_int16
+from monailabel_app.lib.archive import ArchiveDatastore
 from tests.io.synthetic import write_dicom
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import live_server
@@ -58,6 +61,30 @@ def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: 
         assert "Doe" not in ask(server, "GET", "/datastore/?output=all").body.decode() + server.log.read_text()
         assert server.stop() == 0
         assert list(server.temp.iterdir()) == []
+
+
+def test_a_final_label_arrives_in_the_archive_as_a_segmentation(tmp_path: Path, archive: str) -> None:
+    held = ArchiveDatastore(archive, tmp_path / "cache")
+    try:
+        volume = read_volume(held.image_path(SERIES))
+        left = np.zeros(volume.shape, dtype=np.uint8)
+        left[: volume.shape[0] // 3, :20, :10] = 1
+        left[-9:, :20, :10] = 2
+        write_nifti(tmp_path / "label.nii.gz", left, volume.affine)
+        names = {"label_info": [{"name": "Left lung", "idx": 1}, {"name": "something", "idx": 2}]}
+        held.save_label(SERIES, str(tmp_path / "label.nii.gz"), "final", names)
+        (sent,) = held._client.search_for_series(search_filters={"Modality": "SEG"})
+        study, series = sent["0020000D"]["Value"][0], sent["0020000E"]["Value"][0]
+        (back,) = held._client.retrieve_series(study, series)
+        back.save_as(tmp_path / "back.dcm", write_like_original=False)
+    finally:
+        held.close()
+    masks = read_segments(tmp_path / "back.dcm", (volume.shape, volume.affine)).masks
+    assert [(m.label, m.kind.key, m.kind.modifier and m.kind.modifier.meaning, m.model) for m in masks] == [
+        ("Left lung", "left_lung", "Left", None),
+        ("something", "lesion", None, None),
+    ]
+    assert all((m.mask == (left == n)).all() for n, m in enumerate(masks, start=1))
 
 
 def test_questions_to_the_archive_are_passed_on_where_that_is_turned_on(tmp_path: Path, archive: str) -> None:

@@ -60,7 +60,7 @@ def until(happened: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_labels_are_learnt_stopped_taken_up_again_and_used(
     server: LiveServer, cases: dict[str, tuple[Path, PhantomCase]], tmp_path: Path
 ) -> None:
@@ -73,21 +73,21 @@ def test_labels_are_learnt_stopped_taken_up_again_and_used(
     for name in names[:2]:
         _submit(reader, name, cases[name][1], tmp_path)
     assert reader.next_sample("combined", {})["id"] == names[2]
-    started = admin.train_start(MODEL, {"steps": 60})
+    started = admin.train_start(MODEL, {"steps": 24})
     assert started["status"] == "RUNNING"
     until(lambda: any(line.startswith("step") for line in admin.train_status()["details"]), 300)
     stopped = admin.train_stop()
     assert stopped["status"] == "STOPPED"
     until(lambda: not admin.train_status(check_if_running=True), 60)
     reached = int(stopped["details"][-1].split()[1].split("/")[0]) if stopped["details"][-1].startswith("step") else 0
-    admin.train_start(MODEL, {MODEL: {"steps": 60}})
-    until(lambda: not admin.train_status(check_if_running=True), 600)
+    admin.train_start(MODEL, {MODEL: {"steps": 24}})
+    until(lambda: not admin.train_status(check_if_running=True), 900)
     record = admin.train_status()
     assert record["status"] == "DONE", record
     assert record["outcome"]["accepted"] is True
     steps = [int(line.split()[1].split("/")[0]) for line in record["details"] if line.startswith("step")]
-    assert steps[-1] == 60
-    assert reached < 40 or min(steps) > reached
+    assert steps[-1] == 24
+    assert reached < 7 or min(steps) > reached, "the record keeps the last twenty lines"
     info = reader.info()
     assert info["models"][MODEL]["labels"] == {"Heart": 1, "Liver": 2}
     assert info["train_stats"][MODEL]["learnt_from"] == 1
