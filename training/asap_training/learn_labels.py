@@ -17,6 +17,7 @@ import torch
 from asap.errors import InputError, WeightsError
 from asap.inference.engine import Engine
 from asap.inference.learnt_labels import LearntLabels, read_learnt, uncertainty, write_learnt
+from asap.inference.load import heads_of
 from asap.io.atomic import write_bytes
 from asap.models.load import frozen
 from asap.models.segmentation_head import HeadConfig, SegmentationHead
@@ -84,7 +85,9 @@ def learn(
     train, valid = (cases, prepare(engine, material.valid, cache, say)) if material.valid else held_out(cases)
     unlabelled = prepare(engine, material.unlabelled, cache, say) if material.unlabelled else []
     prepared = Prepared(material.labels, train, valid, unlabelled, engine.grounder.weights_sha256)
-    return learn_prepared(prepared, recipe, head=head, work=work, say=say, stop=stop, use_unlabelled=use_unlabelled)
+    heads = heads_of(engine.grounder)
+    start = None if heads is None else heads.organs.state_dict()  # it has seen organs: others are learnt sooner from there
+    return learn_prepared(prepared, recipe, head=head, work=work, say=say, stop=stop, use_unlabelled=use_unlabelled, start=start)
 
 
 def learn_prepared(
@@ -96,8 +99,9 @@ def learn_prepared(
     say: Say,
     stop: Callable[[], bool],
     use_unlabelled: bool = False,
+    start: dict[str, torch.Tensor] | None = None,
 ) -> Outcome:
-    """The same from cases on the network's grid."""
+    """The same from cases on the network's grid. start: weights to begin from where there is no head yet."""
     taught = cases.unlabelled if use_unlabelled else []
     if use_unlabelled and not taught:
         raise InputError("The semi-supervised recipe needs images without labels beside those with labels.")
@@ -114,7 +118,7 @@ def learn_prepared(
         recipe=recipe,
         out=work / f"run-{_digest(cases, recipe, use_unlabelled=use_unlabelled)}",
         done=done,
-        start=None if old is None else old.head.state_dict(),
+        start=start if old is None else old.head.state_dict(),
     )
     if stop():
         return Outcome(False, False, len(cases.train), len(cases.valid), math.nan, math.nan)

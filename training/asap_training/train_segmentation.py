@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,10 +25,11 @@ from asap.models.prompt_maps import point_map
 from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, HeadConfig, SegmentationHead
 from asap_training.data.segmentation_cache import RECORD, prepare
 from asap_training.data.segmentation_samples import LesionSample, SegmentationCases
-from asap_training.loop.checkpoint import load_newest, newest_average, save_checkpoint
+from asap_training.loop.checkpoint import newest_average
+from asap_training.loop.head_steps import Schedule, run_steps
 from asap_training.simulated_clicks import next_click
 
-SAVE_EVERY, LOG_EVERY = 50, 10
+SAVE_EVERY = 50
 SOURCE = "Trained by asap-train segmentation on generated cases only; no patient data."
 
 
@@ -72,39 +71,21 @@ def train(
     model = SegmentationHead(recipe.head).to(memory_format=torch.channels_last_3d)
     if start is not None:
         model.load_state_dict(newest_average(start))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
     (out / RECORD).write_bytes((cache / RECORD).read_bytes())
     cases = SegmentationCases(cache, recipe.side)
-    first, began = load_newest(out, model, optimizer, average), time.monotonic()
-    with (out / "log.jsonl").open("a") as log:
-        last = min(recipe.steps, stop_after or recipe.steps)
-        for step in range(first, last):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, step)
-            loss = step_loss(model, cases, recipe, np.random.default_rng([recipe.seed, step]))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            if torch.isfinite(norm):
-                optimizer.step()
-            decay = min(recipe.average_decay, (1 + step) / (10 + step))
-            for name, value in model.state_dict().items():
-                average[name].lerp_(value, 1 - decay)
-            if step % LOG_EVERY == 0:
-                rate = (step + 1 - first) / (time.monotonic() - began)
-                log.write(json.dumps({"step": step, "loss": round(loss.item(), 4), "steps_per_s": round(rate, 3)}) + "\n")
-                log.flush()
-            if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
-                save_checkpoint(out, step + 1, model, optimizer, average)
-
-
-def learning_rate(recipe: SegmentationRecipe, step: int) -> float:
-    """Linear warm-up, then half a cosine to a hundredth."""
-    warm = min(1.0, (step + 1) / recipe.warmup_steps)
-    return recipe.learning_rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / recipe.steps))
+    schedule = Schedule(
+        steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup_steps,
+        weight_decay=recipe.weight_decay,
+        clip_norm=recipe.clip_norm,
+        average_decay=recipe.average_decay,
+        save_every=SAVE_EVERY,
+        seed=recipe.seed,
+    )
+    run_steps(model, lambda rng, _: step_loss(model, cases, recipe, rng), schedule, out, lambda *_: False, last=stop_after)
 
 
 def organ_loss(model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator) -> Tensor:

@@ -36,18 +36,21 @@ StepLoss = Callable[[np.random.Generator, int], Tensor]
 StepDone = Callable[[int, float], bool]
 
 
-def run_steps(model: nn.Module, loss_of: StepLoss, schedule: Schedule, out: Path, done: StepDone) -> dict[str, Tensor]:
+def run_steps(
+    model: nn.Module, loss_of: StepLoss, schedule: Schedule, out: Path, done: StepDone, *, last: int | None = None
+) -> dict[str, Tensor]:
     """Train `model`, or go on where `out` stands; returns the averaged weights.
 
     loss_of: the loss of a step from its own generator, so that a resumed run draws the same samples. done: told the step and
-    its loss after each; true ends the run with a checkpoint.
+    its loss after each; true ends the run with a checkpoint. last: leave what comes after this step for another time.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     out.mkdir(parents=True, exist_ok=True)
     first, began = load_newest(out, model, optimizer, average), time.monotonic()
     with (out / "log.jsonl").open("a") as log:
-        for step in range(first, schedule.steps):
+        end = min(schedule.steps, last or schedule.steps)
+        for step in range(first, end):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(schedule, step)
             loss = loss_of(np.random.default_rng([schedule.seed, step]), step)
@@ -62,7 +65,7 @@ def run_steps(model: nn.Module, loss_of: StepLoss, schedule: Schedule, out: Path
                 log.write(json.dumps({"step": step, "loss": round(loss.item(), 4), "steps_per_s": round(rate, 3)}) + "\n")
                 log.flush()
             stop = done(step + 1, float(loss.detach()))
-            if stop or (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
+            if stop or (step + 1) % schedule.save_every == 0 or step + 1 == end:
                 save_checkpoint(out, step + 1, model, optimizer, average)
             if stop:
                 break
