@@ -139,14 +139,16 @@ class TrainingRuns:
                 record["details"].append(str(told.get("line") or told.get("refused") or "done")[:400])
         process.stdout.close()
         process.wait()
-        with self._lock:
-            self._process = None
-        if outcome is not None and outcome["finished"]:
-            record |= {"status": "DONE", "outcome": outcome}
-            self._finished(record["request"]["model"], outcome)
-        elif record["status"] == "RUNNING":
-            record["status"] = "ERROR"
-        record["end_ts"] = _now()
+        try:
+            if outcome is not None and outcome["finished"]:
+                self._finished(record["request"]["model"], outcome)  # its head is in use before the run is said to be over
+                record |= {"status": "DONE", "outcome": outcome}
+            elif record["status"] == "RUNNING":
+                record["status"] = "ERROR"
+        finally:
+            record["end_ts"] = _now()
+            with self._lock:
+                self._process = None
 
 
 def _child() -> subprocess.Popen[bytes]:
