@@ -60,7 +60,7 @@ def until(happened: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(900)
 def test_labels_are_learnt_stopped_taken_up_again_and_used(
     server: LiveServer, cases: dict[str, tuple[Path, PhantomCase]], tmp_path: Path
 ) -> None:
@@ -81,7 +81,7 @@ def test_labels_are_learnt_stopped_taken_up_again_and_used(
     until(lambda: not admin.train_status(check_if_running=True), 60)
     reached = int(stopped["details"][-1].split()[1].split("/")[0]) if stopped["details"][-1].startswith("step") else 0
     admin.train_start(MODEL, {MODEL: {"steps": 24}})
-    until(lambda: not admin.train_status(check_if_running=True), 900)
+    until(lambda: not admin.train_status(check_if_running=True), 600)
     record = admin.train_status()
     assert record["status"] == "DONE", record
     assert record["outcome"]["accepted"] is True
