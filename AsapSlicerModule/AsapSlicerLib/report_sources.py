@@ -40,14 +40,18 @@ def read_report(path: Path) -> str:
 
 def report_text(data: bytes) -> str:
     """The same of a file's content."""
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > MAX_FILE_BYTES or (b"\0" in data and not _is_dicom(data)):  # no text has a zero byte in it
         raise ValueError(_no_text())
-    if data[DICOM_PREAMBLE : DICOM_PREAMBLE + 4] == b"DICM":
+    if _is_dicom(data):
         return structured_report(data)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(_no_text()) from error
+
+
+def _is_dicom(data: bytes) -> bool:
+    return data[DICOM_PREAMBLE : DICOM_PREAMBLE + 4] == b"DICM"
 
 
 def study_reports(volume: Any) -> list[StoredReport]:
