@@ -12,7 +12,7 @@ from . import coverage
 from .cases import Origin
 from .i18n import _
 
-Kind = Literal["server", "health", "consent", "case", "report", "shown", "region", "segment", "progress", "error"]
+Kind = Literal["server", "health", "consent", "case", "report", "shown", "region", "segment", "progress", "error", "worklist"]
 log = logging.getLogger(__name__)
 
 

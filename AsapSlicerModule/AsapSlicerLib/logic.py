@@ -47,6 +47,7 @@ class AsapLogic:
         self.listeners: list[Callable[[Event], None]] = []
         self.case: CaseState | None = None
         self.review: Review | None = None
+        self.kept_by: Callable[[Review], None] | None = None
         self.regions = regions.Regions(scene, self.background, self.tell, self.fail)
         self.session = Session(self.background, self.parameters, consent, self.tell, self.fail)
         self.lesions = lesions.Lesions(
@@ -265,6 +266,8 @@ class AsapLogic:
 
     def keep(self, changed: Review) -> None:
         """Go on with a changed review; it stands in the scene from now on."""
+        if self.kept_by is not None:
+            self.kept_by(changed)
         self.review = changed
         review_nodes.save(self.scene, changed, self.volume)
 

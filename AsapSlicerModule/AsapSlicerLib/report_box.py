@@ -33,7 +33,7 @@ class ReportBox:
         self.stored.activated.connect(lambda *_args: self._load_stored())
         self.stored.setVisible(False)
         self.ask = button(_("Find sentences"), _("Ask where every sentence of the report is true."), self._read_report)
-        self.export = button(_("Export..."), _("Write the reviewed report as JSON or text."), self._export)
+        self.export = button(_("Export..."), _("Write the reviewed report as JSON, FHIR, Markdown or text."), self._export)
         self.sentence = qt.QLineEdit()
         self.sentence.setPlaceholderText(_("Or type one sentence and press Enter"))
         self.sentence.setAccessibleName(_("One sentence"))
@@ -115,7 +115,8 @@ class ReportBox:
             self.load_file(self._stored[index].path)
 
     def _export(self) -> None:
-        chosen = qt.QFileDialog.getSaveFileName(None, _("Export the reviewed report"), "", _("JSON (*.json);;Text (*.txt)"))
+        kinds = _("JSON (*.json);;FHIR (*.fhir.json);;Markdown (*.md);;Text (*.txt)")
+        chosen = qt.QFileDialog.getSaveFileName(None, _("Export the reviewed report"), "", kinds)
         if name := chosen if isinstance(chosen, str) else chosen[0]:
             self.export_file(Path(name))
 

@@ -1,37 +1,17 @@
-"""The reviewed report as a document: JSON with every decision, or the text a reader would send. No maps; written whole or not."""
+"""The reviewed report as a file: the text a reader would send, or a document of `asap.review`. No maps; written whole or not."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from asap.review import Review, ReviewedSentence, time_now
+from asap.review import Review, time_now
+from asap.review.documents import review_json, review_markdown
+from asap.review.fhir import diagnostic_report
 
 from .i18n import _
-
-FORMAT, FORMAT_VERSION = "asap-reviewed-report", 1
-ANSWER_FIELDS = ("section", "assertion", "laterality", "localisable", "reason", "confidence", "peak_ras_mm", "side_check")
-
-
-def reviewed_json(review: Review) -> str:
-    """All that was drafted, said by the model and decided. Points are in RAS+ mm, times in UTC."""
-    document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "notice": review.notice,
-        "exported_utc": time_now(),
-        "model": review.model,
-        "report": review.report,
-        "sentences": [_record(index, sentence) for index, sentence in enumerate(review.sentences)],
-        "signature": None if review.signature is None else asdict(review.signature),
-        "amendments": [asdict(one) for one in review.amendments],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def reviewed_text(review: Review) -> str:
@@ -65,8 +45,13 @@ def reviewed_text(review: Review) -> str:
 
 
 def write_report(path: Path, review: Review) -> None:
-    """Write the review as the file's ending says: .json, else text. ValueError, with what to do; an older file stays then."""
-    content = reviewed_json(review) if path.suffix.lower() == ".json" else reviewed_text(review)
+    """Write the review as the file's ending says. ValueError, with what to do; an older file stays then.
+
+    .fhir.json: a FHIR R4 DiagnosticReport; .json: every decision; .md: Markdown; else plain text.
+    """
+    name = path.name.lower()
+    kinds = ((".fhir.json", diagnostic_report), (".json", review_json), (".md", review_markdown))
+    content = next((make for ending, make in kinds if name.endswith(ending)), reviewed_text)(review)
     temporary = None
     try:
         with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".asap-", delete=False) as file:
@@ -80,15 +65,3 @@ def write_report(path: Path, review: Review) -> None:
             with suppress(OSError):
                 temporary.unlink()
         raise ValueError(_("The report could not be written there; choose another folder.")) from error
-
-
-def _record(index: int, sentence: ReviewedSentence) -> dict[str, Any]:
-    return {
-        "index": index,
-        "text": sentence.text,
-        "draft": sentence.draft,
-        "state": sentence.state,
-        "decisions": [asdict(decision) for decision in sentence.decisions],
-        "weights_sha256": sentence.weights_sha256,
-        **{name: getattr(sentence.answer, name) for name in ANSWER_FIELDS},
-    }

@@ -12,6 +12,7 @@ from typing import Any
 import qt
 
 from asap.review import ReviewedSentence
+from asap.review.word_diff import as_html, word_changes
 
 from .colours import region_colour
 from .events import Event
@@ -23,7 +24,6 @@ from .report_box import ReportBox
 from .sign_row import SignRow
 from .volume_nodes import Point
 from .widgets import box, button, label, read, row
-from .word_diff import as_html, word_changes
 
 WORDS, SAYS, CONFIDENCE, STATE = range(4)
 PERCENT = 100

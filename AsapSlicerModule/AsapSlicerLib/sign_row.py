@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import qt
@@ -9,6 +10,7 @@ import qt
 from .events import Event
 from .i18n import _
 from .logic import AsapLogic
+from .review_journal import ReviewJournal
 from .sign_off import amend, can_sign, sign
 from .widgets import button, label, read, row
 
@@ -18,6 +20,7 @@ class SignRow:
 
     def __init__(self, form: Any) -> None:
         self._logic: AsapLogic | None = None
+        self.journal: ReviewJournal | None = None
         self.reader = qt.QLineEdit()
         self.reader.setAccessibleName(_("Reader"))
         self.reader.setPlaceholderText(_("Your name stands beside your decisions"))
@@ -32,13 +35,16 @@ class SignRow:
         self.amendment.setAccessibleName(_("Amendment"))
         self.amendment.returnPressed.connect(lambda *_args: self._amend())
         self.amendment.setVisible(False)
-        form.addRow(_("Reader:"), row(self.reader, self.sign))
+        self.keep = button(
+            _("Keep journal..."), _("Keep every decision in a folder of your own too; a review found there goes on."), self._keep
+        )
+        form.addRow(_("Reader:"), row(self.reader, self.sign, self.keep))
         form.addRow(self.told)
         form.addRow(self.amendment)
 
     def start_logic(self, logic: AsapLogic) -> None:
         """Listen from now on."""
-        self._logic = logic
+        self._logic, self.journal = logic, ReviewJournal(logic)
         logic.listeners.append(self.on_event)
         self.reader.setText(logic.parameters.reader)
         self._show()
@@ -61,6 +67,11 @@ class SignRow:
         lines = [text.format(author=signature.author, time=signature.time_utc, digest=signature.sha256[:12])]
         lines += [f"{one.author}, {one.time_utc}: {one.text}" for one in review.amendments]
         self.told.setText("\n".join(lines))
+
+    def _keep(self) -> None:
+        chosen = qt.QFileDialog.getExistingDirectory(None, _("Choose a folder of your own"))
+        if chosen and self.journal is not None:
+            self.journal.keep_in(Path(str(chosen)))
 
     def _reader_named(self) -> None:
         if self._logic is not None:

@@ -32,6 +32,17 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     (
+        "Answers to judge, while the answer has the focus",
+        (
+            ("A D U", "agree, disagree, unsure"),
+            ("C", "wrong; write the right answer, Enter keeps it"),
+            ("W", "where in the CT the answer is true"),
+            ("N P", "next, previous answer; with Shift: case"),
+            ("1 2", "this or the other answer is better"),
+            ("Z", "take the last verdict back"),
+        ),
+    ),
+    (
         "Views",
         (
             ("Wheel", "next or previous slice"),

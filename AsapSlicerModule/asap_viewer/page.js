@@ -13,7 +13,7 @@
       state.set("help", !state.get("help"));
       return;
     }
-    if (state?.get("help")) return;
+    if (state?.get("help") || event.target.closest(".judging")) return;
     const arrow = event.key.startsWith("Arrow");
     const act = acts[arrow ? event.key : event.key.toLowerCase()];
     if (!act || !state?.get("keys_on") || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;

@@ -10,8 +10,9 @@ from typing import Any
 
 from AsapSlicerLib.colours import heat_colours
 from AsapSlicerLib.lesions import KEY as LESION
-from AsapSlicerLib.report_export import reviewed_json
 from trame_server.utils.asynchronous import create_task
+
+from asap.review.documents import review_json
 
 from .help_rows import help_rows
 from .read_case import sample_case, sample_report
@@ -32,6 +33,9 @@ PAGE_STATE = {
     "help": False,
     "enlarged": "",
     "amendment": "",
+    "list_path": "",
+    "journal_path": "",
+    "correction": None,
 }
 
 
@@ -93,6 +97,11 @@ class Page:
             "segment_redo": bench.logic.lesions.redo,
             "segment_done": bench.logic.lesions.finish,
             "segments_file": bench.segments.file,
+            "keep_in": lambda folder: bench.reviewing.keep_in(str(folder)),
+            "open_list": lambda path: bench.judging.open(str(path)),
+            "close_list": bench.judging.close,
+            "judge_key": lambda name: bench.judging.key(str(name)),
+            "correct": lambda words: bench.judging.correct(str(words)),
             "clear": bench.clear,
             "opacity": lambda value: bench.set_opacity(float(value)),
             "threshold": lambda share: bench.set_threshold(None if share is None else float(share)),
@@ -143,7 +152,7 @@ class Page:
     def _export(self) -> str:
         """The reviewed report as JSON."""
         review = self._bench.logic.review
-        return "" if review is None else reviewed_json(review)
+        return "" if review is None else review_json(review)
 
     def _sample_report(self) -> None:
         self._bench.report_text = self._bench.sample_report or sample_report()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from AsapSlicerLib import review_nodes
+from AsapSlicerLib.review_journal import ReviewJournal
 from AsapSlicerLib.sign_off import amend, sign
 
 from .saved_review import reopened, saved
@@ -18,6 +20,7 @@ class ReviewDesk:
 
     def __init__(self, bench: WorkBench) -> None:
         self._bench = bench
+        self._journal = ReviewJournal(bench.logic)
 
     def name_reader(self, name: str) -> None:
         """Whose name stands beside the next decisions."""
@@ -32,6 +35,16 @@ class ReviewDesk:
         """Add words below the signed report."""
         self._bench.problem, self._bench.unsaved = "", True
         amend(self._bench.logic, text)
+
+    def keep_in(self, folder: str) -> None:
+        """Keep every decision in a folder too; a review found there goes on."""
+        self._bench.problem = ""
+        self._journal.keep_in(Path(folder.strip()).expanduser())
+
+    @property
+    def kept_in(self) -> str:
+        """The folder, or ""."""
+        return str(self._journal.folder or "")
 
     def save(self) -> str:
         """The review as a document that `reopen` takes."""

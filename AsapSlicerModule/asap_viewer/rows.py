@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from AsapSlicerLib.word_diff import word_changes
-
 from asap.client import SentenceAnswer
 from asap.review import Review, ReviewedSentence
+from asap.review.word_diff import word_changes
 
 STATE_WORDS = {"draft": "Draft", "accepted": "Accepted", "edited": "Edited", "rejected": "Rejected"}
 ASSERTION_WORDS = {"present": "affirmed"}  # "present" beside "The heart is normal." would read as a finding

@@ -51,6 +51,8 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "segments": bench.segments.rows(),
         "can_cut": bench.logic.session.can(LESION),
         "correcting": bench.segments.correcting(),
+        "judging": bench.judging.shown(),
+        "kept_in": bench.reviewing.kept_in,
         "stored_reports": [{"id": number, "name": one.name} for number, one in enumerate(bench.stored_reports)],
         **bench.views.snapshot(),
     }

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import vtk
-from AsapSlicerLib.report_export import reviewed_json
 from numpy.typing import NDArray
 from slicer import vtkMRMLLayerDisplayableManager
 from trame_slicer.views import AbstractView, IViewFactory, SliceView, ThreeDView, ViewLayoutDefinition, ViewType
@@ -18,6 +17,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from asap.errors import AsapError, OutputError
 from asap.figures.sheet import ACCENT, GOOD, INK, QUIET, WARNING, Sheet, wrapped
 from asap.io.atomic import write_bytes
+from asap.review.documents import review_json
 
 from .notice import NOTICE
 from .scene import SLICE_VIEWS, THREE_D_VIEW
@@ -68,7 +68,7 @@ def write_stills(bench: WorkBench, folder: Path) -> list[Path]:
         bench.poll()
         written.append(folder / f"work_bench_{index:03d}.png")
         write_bytes(written[-1], page_png(bench), "picture")
-    write_bytes(folder / "review.json", reviewed_json(review).encode(), "review")
+    write_bytes(folder / "review.json", review_json(review).encode(), "review")
     return [*written, folder / "review.json"]
 
 

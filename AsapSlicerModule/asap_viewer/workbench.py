@@ -21,6 +21,7 @@ from asap.client.address import parse_address
 from asap.errors import AsapError
 from asap.review import State
 
+from .judge_desk import JudgeDesk
 from .lung_surface import lung_surface
 from .read_case import ReadCase, read_case
 from .review_desk import ReviewDesk
@@ -60,6 +61,7 @@ class WorkBench:
         self.views = Views(scene)
         self.reviewing = ReviewDesk(self)
         self.segments = SegmentDesk(self.logic, self._failed)
+        self.judging = JudgeDesk(self.logic)
         self.problem = ""
         self.caution = ""
         self.asks_consent = ""

@@ -23,7 +23,8 @@ Operation = tuple[str, int, str]
 ACTS = ["accepted", "rejected", "edited", "draft", "undo", "sign", "amend", "ground", "extend", "complete"]
 JUDGED = [*VERDICTS, "correct"]
 OPERATIONS = st.tuples(
-    st.sampled_from([*ACTS, *JUDGED, "crash", "reload"]),
+    # Doubled: what leads to a signed report, and what interrupts it.
+    st.sampled_from([*ACTS, *JUDGED, "crash", "reload", *["complete", "sign", "crash"] * 2]),
     st.integers(0, 3),
     st.sampled_from(["zebra one", "zebra two, wide", "No zebra."]),
 )

@@ -29,6 +29,7 @@ QT_FILES = {
     "sign_row.py",
     "translation.py",
     "widgets.py",
+    "worklist_panel.py",
 }
 ON_DEMAND = {"structured_report.py": {"pydicom"}, "sample_data.py": {"SampleData"}}
 STANDARD = {

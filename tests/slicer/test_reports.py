@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
-from AsapSlicerLib.report_export import reviewed_json, reviewed_text, write_report
+from AsapSlicerLib.report_export import reviewed_text, write_report
 from AsapSlicerLib.report_sources import read_report, study_reports
-from AsapSlicerLib.word_diff import as_html, word_changes
 
 from asap import review
 from asap.client.protocol import ground_answer
+from asap.review.documents import review_json
+from asap.review.word_diff import as_html, word_changes
 from asap.text.read import read_report as parsed
 from tests.client.scripted import ground_result
 from tests.slicer.scene import SlicerScene
@@ -135,7 +136,7 @@ def test_the_exported_text_holds_what_was_decided() -> None:
     assert "No effusion." not in text
     assert "[not reviewed] The heart is normal." in text
     assert "2 of 3 sentences reviewed, 1 rejected and left out; Dr A" in text
-    record = json.loads(reviewed_json(done))
+    record = json.loads(review_json(done))
     assert [row["state"] for row in record["sentences"]] == ["edited", "rejected", "draft"]
     assert record["sentences"][0]["draft"] == TEXTS[0]
     assert record["notice"] == "Research use. AI-generated. Not for diagnosis."
@@ -145,6 +146,10 @@ def test_an_export_is_written_whole_or_not(tmp_path: Path, monkeypatch: pytest.M
     write_report(tmp_path / "report.json", made_review())
     write_report(tmp_path / "report.txt", made_review())
     assert json.loads((tmp_path / "report.json").read_text())["format"] == "asap-reviewed-report"
+    for name, begin in (("r.fhir.json", '{\n  "resourceType": "DiagnosticReport"'), ("r.md", "# Reviewed report")):
+        write_report(tmp_path / name, made_review())
+        assert (tmp_path / name).read_text().startswith(begin)
+        (tmp_path / name).unlink()
     before = (tmp_path / "report.txt").read_bytes()
 
     def full(*_args: object) -> None:

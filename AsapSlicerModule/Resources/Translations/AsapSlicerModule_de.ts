@@ -353,8 +353,8 @@
    <translation>Ausgeben ...</translation>
   </message>
   <message>
-   <source>Write the reviewed report as JSON or text.</source>
-   <translation>Den durchgesehenen Befund als JSON oder Text schreiben.</translation>
+   <source>Write the reviewed report as JSON, FHIR, Markdown or text.</source>
+   <translation>Den durchgesehenen Befund als JSON, FHIR, Markdown oder Text schreiben.</translation>
   </message>
   <message>
    <source>Or type one sentence and press Enter</source>
@@ -381,12 +381,12 @@
    <translation>Befunde dieser Untersuchung: wählen Sie einen</translation>
   </message>
   <message>
-   <source>Export the reviewed report</source>
-   <translation>Den durchgesehenen Befund ausgeben</translation>
+   <source>JSON (*.json);;FHIR (*.fhir.json);;Markdown (*.md);;Text (*.txt)</source>
+   <translation>JSON (*.json);;FHIR (*.fhir.json);;Markdown (*.md);;Text (*.txt)</translation>
   </message>
   <message>
-   <source>JSON (*.json);;Text (*.txt)</source>
-   <translation>JSON (*.json);;Text (*.txt)</translation>
+   <source>Export the reviewed report</source>
+   <translation>Den durchgesehenen Befund ausgeben</translation>
   </message>
  </context>
  <context>
@@ -847,12 +847,24 @@
    <translation>Nachtrag</translation>
   </message>
   <message>
+   <source>Keep journal...</source>
+   <translation>Tagebuch führen...</translation>
+  </message>
+  <message>
+   <source>Keep every decision in a folder of your own too; a review found there goes on.</source>
+   <translation>Jede Entscheidung auch in einem eigenen Ordner festhalten; eine dort gefundene Durchsicht geht weiter.</translation>
+  </message>
+  <message>
    <source>Reader:</source>
    <translation>Leser:</translation>
   </message>
   <message>
    <source>Signed by {author}, {time}; digest {digest}.</source>
    <translation>Unterschrieben von {author}, {time}; Prüfsumme {digest}.</translation>
+  </message>
+  <message>
+   <source>Choose a folder of your own</source>
+   <translation>Einen eigenen Ordner wählen</translation>
   </message>
  </context>
  <context>
@@ -887,6 +899,176 @@
   <message>
    <source>The chosen volume has colours or several components; choose the CT itself.</source>
    <translation>Das gewählte Volumen hat Farben oder mehrere Komponenten; wählen Sie das CT selbst.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.worklist_desk</name>
+  <message>
+   <source>{at} of {count}; {judged} judged, {done} of {cases} cases done</source>
+   <translation>{at} von {count}; {judged} beurteilt, {done} von {cases} Fällen fertig</translation>
+  </message>
+  <message>
+   <source>The model shows no place for this answer.</source>
+   <translation>Das Modell zeigt für diese Antwort keine Stelle.</translation>
+  </message>
+  <message>
+   <source>The place is shown; this model states no confidence.</source>
+   <translation>Die Stelle ist gezeigt; dieses Modell gibt keine Sicherheit an.</translation>
+  </message>
+  <message>
+   <source>The place is shown; confidence {percent} %.</source>
+   <translation>Die Stelle ist gezeigt; Sicherheit {percent} %.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.worklist_panel</name>
+  <message>
+   <source>Answers to judge</source>
+   <translation>Antworten zum Beurteilen</translation>
+  </message>
+  <message>
+   <source>Open worklist...</source>
+   <translation>Arbeitsliste öffnen...</translation>
+  </message>
+  <message>
+   <source>A reader's folder that `asap review new` made.</source>
+   <translation>Ordner eines Befunders, den `asap review new` angelegt hat.</translation>
+  </message>
+  <message>
+   <source>Answer to judge</source>
+   <translation>Antwort zum Beurteilen</translation>
+  </message>
+  <message>
+   <source>Correction</source>
+   <translation>Berichtigung</translation>
+  </message>
+  <message>
+   <source>The right answer; press Enter</source>
+   <translation>Die richtige Antwort; Eingabetaste drücken</translation>
+  </message>
+  <message>
+   <source>Previous</source>
+   <translation>Zurück</translation>
+  </message>
+  <message>
+   <source>Previous answer</source>
+   <translation>Vorige Antwort</translation>
+  </message>
+  <message>
+   <source>Next</source>
+   <translation>Weiter</translation>
+  </message>
+  <message>
+   <source>Next answer</source>
+   <translation>Nächste Antwort</translation>
+  </message>
+  <message>
+   <source>Previous case</source>
+   <translation>Voriger Fall</translation>
+  </message>
+  <message>
+   <source>First answer about the case before</source>
+   <translation>Erste Antwort zum vorigen Fall</translation>
+  </message>
+  <message>
+   <source>Next case</source>
+   <translation>Nächster Fall</translation>
+  </message>
+  <message>
+   <source>First answer about the next case</source>
+   <translation>Erste Antwort zum nächsten Fall</translation>
+  </message>
+  <message>
+   <source>Agree</source>
+   <translation>Zustimmen</translation>
+  </message>
+  <message>
+   <source>The answer is right</source>
+   <translation>Die Antwort ist richtig</translation>
+  </message>
+  <message>
+   <source>Disagree</source>
+   <translation>Ablehnen</translation>
+  </message>
+  <message>
+   <source>The answer is wrong</source>
+   <translation>Die Antwort ist falsch</translation>
+  </message>
+  <message>
+   <source>Correct...</source>
+   <translation>Berichtigen...</translation>
+  </message>
+  <message>
+   <source>The answer is wrong; write the right one</source>
+   <translation>Die Antwort ist falsch; die richtige schreiben</translation>
+  </message>
+  <message>
+   <source>Unsure</source>
+   <translation>Unsicher</translation>
+  </message>
+  <message>
+   <source>It cannot be said</source>
+   <translation>Es lässt sich nicht sagen</translation>
+  </message>
+  <message>
+   <source>Show place</source>
+   <translation>Stelle zeigen</translation>
+  </message>
+  <message>
+   <source>Show where in the CT the answer is true</source>
+   <translation>Zeigen, wo im CT die Antwort zutrifft</translation>
+  </message>
+  <message>
+   <source>This one is better</source>
+   <translation>Diese ist besser</translation>
+  </message>
+  <message>
+   <source>Compare: this answer is better</source>
+   <translation>Vergleich: diese Antwort ist besser</translation>
+  </message>
+  <message>
+   <source>Other is better</source>
+   <translation>Andere ist besser</translation>
+  </message>
+  <message>
+   <source>Compare: the other answer is better</source>
+   <translation>Vergleich: die andere Antwort ist besser</translation>
+  </message>
+  <message>
+   <source>Undo</source>
+   <translation>Rückgängig</translation>
+  </message>
+  <message>
+   <source>Take the last verdict back</source>
+   <translation>Das letzte Urteil zurücknehmen</translation>
+  </message>
+  <message>
+   <source>{what} (key {key} at the answer)</source>
+   <translation>{what} (Taste {key} bei der Antwort)</translation>
+  </message>
+  <message>
+   <source>Choose a reader's folder</source>
+   <translation>Ordner eines Befunders wählen</translation>
+  </message>
+  <message>
+   <source>Another answer: {words}</source>
+   <translation>Eine andere Antwort: {words}</translation>
+  </message>
+  <message>
+   <source>Not judged yet.</source>
+   <translation>Noch nicht beurteilt.</translation>
+  </message>
+  <message>
+   <source>Judged: agree.</source>
+   <translation>Beurteilt: zugestimmt.</translation>
+  </message>
+  <message>
+   <source>Judged: disagree.</source>
+   <translation>Beurteilt: abgelehnt.</translation>
+  </message>
+  <message>
+   <source>Judged: unsure.</source>
+   <translation>Beurteilt: unsicher.</translation>
   </message>
  </context>
 </TS>
