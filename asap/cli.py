@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import Positional, arg, subcommand
 
 from asap import limits
+from asap.commands.answer_options import Ask, Classify, Report
 from asap.commands.review import Review, review
 from asap.commands.segment_options import SegmentCommand
 from asap.commands.serve import Serve, serve
@@ -45,52 +46,6 @@ class Ground:
     """Maps with half the cell size, from eight shifted fields of view."""
     json: bool = False
     """Print the answers as JSON on standard output."""
-
-
-@dataclass(frozen=True)
-class Classify:
-    """Say how probable each of the 18 CT-RATE findings is in a chest CT."""
-
-    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
-    """NIfTI, NRRD or a folder with one DICOM series."""
-    out: Annotated[Path, arg(metavar="DIR")]
-    """Folder for labels.json."""
-    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
-    """Name of a model, or a folder with weights."""
-    json: bool = False
-    """Print the answer as JSON on standard output."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Answer a question about a chest CT, and show what the answer rests on."""
-
-    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
-    """NIfTI, NRRD or a folder with one DICOM series."""
-    question: Positional[Annotated[str, arg(metavar="QUESTION")]]
-    """For example "Is there a nodule in the right upper lobe?", "Where is the effusion?", "How large is the mass?"."""
-    out: Annotated[Path, arg(metavar="DIR")]
-    """Folder for answer.json, heatmaps, regions and pictures."""
-    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
-    """Name of a model, or a folder with weights."""
-    json: bool = False
-    """Print the answer as JSON on standard output."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Draft a report of a chest CT; every sentence is tied to a place and a confidence."""
-
-    volume: Positional[Annotated[Path, arg(metavar="VOLUME")]]
-    """NIfTI, NRRD or a folder with one DICOM series."""
-    out: Annotated[Path, arg(metavar="DIR")]
-    """Folder for report.json, report.md, report.png, heatmaps, regions and pictures."""
-    model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
-    """Name of a model, or a folder with weights."""
-    threshold: Annotated[float, arg(metavar="P")] = 0.5
-    """Sentences less probable than this are held back."""
-    json: bool = False
-    """Print the draft as JSON on standard output."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +205,7 @@ def _answer(command: Report | Ask | Classify) -> int:
     volume = read_volume(command.volume)
     with _progress(quiet=command.json) as progress:
         if isinstance(command, Report):
-            document = report_to_folder(engine, volume, command.out, threshold=command.threshold, progress=progress)
+            document = report_to_folder(engine, volume, command, progress=progress)
             lines = show_draft(document)
         elif isinstance(command, Ask):
             document = ask_to_folder(engine, volume, command.question, command.out, progress=progress)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from asap.commands.answer_options import Report
 from asap.commands.classify import label_record, rounded
 from asap.commands.folder import NOTICE, case_record, grounding_record, prepare_folder, write_listing, write_maps
 from asap.drafts import Draft, DraftSentence
 from asap.figures import report_png
+from asap.inference.beam_search import StopRules
 from asap.inference.course import Progress, no_progress
 from asap.inference.engine import Engine
+from asap.inference.writers import REPORT_PROMPT, load_writer, read_cells
 from asap.io.atomic import write_bytes
 from asap.volume import Volume
 
 
-def report_to_folder(
-    engine: Engine, volume: Volume, out: Path, *, threshold: float, progress: Progress = no_progress
-) -> dict[str, Any]:
+def report_to_folder(engine: Engine, volume: Volume, options: Report, *, progress: Progress = no_progress) -> dict[str, Any]:
     """Draft a report and write its maps and pictures, `report.md`, `report.png` and, last, `report.json`; returns its content.
 
-    threshold: probability under which a sentence is held back. Raises InputError before anything is written.
+    Raises InputError or WeightsError before anything is written.
     """
+    out, trunk = options.out, engine.grounder.weights_sha256
+    writer = None if options.decoder is None else load_writer(options.decoder, trunk, options.language)
     features = engine.encode(volume, progress=progress)
-    draft = engine.draft(features, volume, threshold=threshold)
+    if writer is None:
+        draft = engine.draft(features, volume, threshold=options.threshold)
+    else:
+        progress("writing", 0.0)
+        text = writer.write(read_cells(features)[0], REPORT_PROMPT, StopRules())
+        draft = engine.draft_written(features, text, writer.name, threshold=options.threshold)
     prepare_folder(out, "report.json")
     told = [sentence for sentence in draft.sentences if sentence.section == "findings"]
     files = {}

@@ -232,9 +232,13 @@ class Engine:
 
     def finding_maps(self, features: StudyFeatures) -> FindingMaps:
         """Evidence for every finding, cell by cell."""
+        return FindingMaps(self.grounder, self.finding_rows(), features, None if self._head is None else self._head.head)
+
+    def finding_rows(self) -> FindingRows:
+        """Rows of the findings' statements, made once."""
         if self._finding_rows is None:
             self._finding_rows = FindingRows.of(self.grounder)
-        return FindingMaps(self.grounder, self._finding_rows, features, None if self._head is None else self._head.head)
+        return self._finding_rows
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

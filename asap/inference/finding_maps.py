@@ -7,6 +7,7 @@ Axes: N cells, K findings, S sentences.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,6 +46,11 @@ class FindingRows:
         }
         lobes = [read_sentence(f"{side.capitalize()} {lobe.replace('_', ' ')}.") for side, lobe in LOBE_NAMES]
         return cls(findings, grounder.encode_sentences(lobes))
+
+    def stated(self, grounder: Grounder, cells_NC: Tensor, concepts: Sequence[str]) -> Tensor:
+        """Log-odds of each finding's statement in each cell, mean over its wordings, [N, K]."""
+        maps = [log_odds(grounder.match(self.findings[concept], cells_NC)).mean(dim=0) for concept in concepts]
+        return torch.stack(maps, dim=1)
 
 
 class FindingMaps:
@@ -103,14 +109,13 @@ class FindingMaps:
             if self._head is not None and concept in self._head.config.concepts:
                 self._maps |= self._head_maps(self._head)
             else:
-                match_SN = self._grounder.match(self._rows.findings[concept], self._cells_NC)
-                self._maps[concept] = log_odds(match_SN).mean(dim=0)
+                self._maps[concept] = self._rows.stated(self._grounder, self._cells_NC, (concept,))[:, 0]
         return self._maps[concept]
 
     @torch.inference_mode()
     def _head_maps(self, head: FindingHead) -> dict[str, Tensor]:
-        logits_KN = head(self._cells_NC).T
-        return dict(zip(head.config.concepts, logits_KN, strict=True))
+        stated_NK = self._rows.stated(self._grounder, self._cells_NC, head.config.concepts)
+        return dict(zip(head.config.concepts, head(self._cells_NC, stated_NK).T, strict=True))
 
     @cached_property
     def _centres(self) -> NDArray[np.float64]:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from asap.inference.beam_search import StopRules, searched
+from asap.inference.features import StudyFeatures
+from asap.models.language_adapter import load_adapter
 from asap.models.language_decoder import LanguageDecoder
+from asap.models.load_report_decoder import load_report_decoder
 from asap.models.report_decoder import ReportDecoder
 from asap.pause import Pause, no_pause
 
 OnText = Callable[[str], None]
+LARGEST_GRID = 14
+REPORT_PROMPT = "Write the findings and the impression of this chest CT."
 
 
 def no_text(_piece: str) -> None:
@@ -73,7 +79,7 @@ class LanguageWriter:
     ) -> str:
         """What the language model says after the prompt. With one beam each piece comes as it is written, else all at the end."""
         tokenizer, language = self._decoder.tokenizer, self._decoder.language
-        ids_1T = torch.tensor([tokenizer(prompt)["input_ids"]], dtype=torch.long)
+        ids_1T = torch.tensor([tokenizer(f"{prompt}\n")["input_ids"]], dtype=torch.long)
         inputs_1SL = self._decoder.embedded(cells_NC[None].float(), ids_1T)
         stream = _Stream(tokenizer, on_text) if rules.beams == 1 else None
         out_1T = language.generate(
@@ -122,6 +128,31 @@ class _Pausing:
     def __call__(self, input_ids: Tensor, _scores: Any, **_options: Any) -> Tensor:
         self.pause()
         return torch.zeros(input_ids.shape[0], dtype=torch.bool)
+
+
+def read_cells(features: StudyFeatures) -> tuple[Tensor, tuple[int, int, int]]:
+    """What writers read of a case, [N, C] and its grid: its cells, of more than 14 a side the mean over 2 x 2 x 2 of them.
+
+    The published decoders read 14 x 14 x 14.
+    """
+    cells_NC, grid = features.windows[0].cells_NC, features.tokens
+    if max(grid) <= LARGEST_GRID:
+        return cells_NC.float(), grid
+    cells_CHWD = cells_NC.float().T.reshape(-1, *grid)
+    halved_CHWD = torch.nn.functional.avg_pool3d(cells_CHWD, 2)
+    a, b, c = halved_CHWD.shape[1:]
+    return halved_CHWD.flatten(1).T.contiguous(), (a, b, c)
+
+
+def load_writer(folder: Path, trunk_sha256: str, language_folder: Path | None = None) -> Writer:
+    """The small decoder of a folder, or with `language_folder` the adapter of that language model.
+
+    Raises WeightsError or InputError when the files do not fit each other or the trunk.
+    """
+    if language_folder is None:
+        return SmallWriter(load_report_decoder(folder, trunk_sha256), "report-decoder")
+    decoder = load_adapter(folder, language_folder=language_folder, trunk_sha256=trunk_sha256)
+    return LanguageWriter(decoder, language_folder.name)
 
 
 def joined(words: list[str]) -> str:

@@ -51,17 +51,20 @@ class FindingHeadConfig:
 
 
 class FindingHead(nn.Module):
-    """Two linear layers on every cell."""
+    """Two linear layers on every cell, which correct what the findings' statements say of it."""
 
     def __init__(self, config: FindingHeadConfig) -> None:
         super().__init__()
         self.config = config
         self.inner = nn.Linear(config.cell_numbers, config.hidden)
         self.outer = nn.Linear(config.hidden, len(config.concepts))
+        nn.init.zeros_(self.outer.weight)  # untrained it says what the statements say
+        nn.init.zeros_(self.outer.bias)
 
-    def forward(self, cells_NC: Tensor) -> Tensor:
-        """Cells [..., C] -> logit of each finding [..., K]."""
-        return self.outer(F.gelu(self.inner(cells_NC.to(self.inner.weight.dtype))))  # type: ignore[no-any-return]
+    def forward(self, cells_NC: Tensor, stated_NK: Tensor) -> Tensor:
+        """Cells [..., C] and the log-odds of each finding's statement [..., K] -> log-odds of each finding [..., K]."""
+        correction_NK: Tensor = self.outer(F.gelu(self.inner(cells_NC.to(self.inner.weight.dtype))))
+        return stated_NK + correction_NK
 
 
 @dataclass(frozen=True, eq=False)

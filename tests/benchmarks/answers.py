@@ -153,7 +153,7 @@ def main() -> None:
     tables, seen = Tables(load_engine(arguments.model), arguments.painted), cases(arguments.cases, arguments.folder)
     for number, case in enumerate(seen):
         tables.add(number, case)
-        if number % 20 == 19:
+        if number % 10 == 9:
             print(f"{number + 1} cases", flush=True)
     print("\n".join(tables.lines(seen)))
 

@@ -9,12 +9,12 @@ import torch
 
 from asap.errors import Cancelled, InputError, WeightsError
 from asap.inference.beam_search import StopRules
-from asap.inference.writers import LanguageWriter
+from asap.inference.writers import REPORT_PROMPT, LanguageWriter
 from asap.models.language_adapter import LoraConfig, learnt_tensors, load_adapter, new_decoder, save_adapter
 from asap.models.language_decoder import LanguageDecoder
 from asap.models.visual_prefix import PrefixConfig
-from asap_training.data.told_batch import language_batch, prompted
-from asap_training.data.told_cases import REPORT_PROMPT, Told
+from asap_training.data.told_batch import language_batch
+from asap_training.data.told_cases import Told
 from asap_training.told_loop import ToldRecipe, fine_tune
 from tests.models.tiny_language import write_tiny_language
 
@@ -56,7 +56,7 @@ def test_the_loss_falls_and_a_tiny_set_is_memorised(trained: tuple[LanguageDecod
     assert losses[-1] < 0.2  # dropout stays on
     writer = LanguageWriter(decoder, "tiny")
     for told in TOLD:
-        assert writer.write(cells_of(told.volume), prompted(told.prompt), GREEDY) == told.answer
+        assert writer.write(cells_of(told.volume), told.prompt, GREEDY) == told.answer
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_what_was_learnt_is_saved_and_says_the_same_when_loaded(
     save_adapter(tmp_path, decoder, LoraConfig(8, 32), language_folder=language, trunk_sha256=TRUNK, name="tiny")
     again = load_adapter(tmp_path, language_folder=language, trunk_sha256=TRUNK)
     told = TOLD[0]
-    assert LanguageWriter(again, "tiny").write(cells_of(told.volume), prompted(told.prompt), GREEDY) == told.answer
+    assert LanguageWriter(again, "tiny").write(cells_of(told.volume), told.prompt, GREEDY) == told.answer
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_an_adapter_is_pinned_to_its_language_model_and_its_trunk(
 def test_text_streams_piece_by_piece_and_stops_when_cancelled(trained: tuple[LanguageDecoder, list[float]]) -> None:
     writer, told = LanguageWriter(trained[0], "tiny"), TOLD[0]
     pieces: list[str] = []
-    text = writer.write(cells_of(told.volume), prompted(told.prompt), GREEDY, on_text=pieces.append)
+    text = writer.write(cells_of(told.volume), told.prompt, GREEDY, on_text=pieces.append)
     assert len(pieces) > 5
     assert "".join(pieces).strip() == text
     told_until: list[str] = []
@@ -107,14 +107,14 @@ def test_text_streams_piece_by_piece_and_stops_when_cancelled(trained: tuple[Lan
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        writer.write(cells_of(told.volume), prompted(told.prompt), GREEDY, on_text=told_until.append, pause=cancel)
+        writer.write(cells_of(told.volume), told.prompt, GREEDY, on_text=told_until.append, pause=cancel)
     assert len(told_until) == 3
 
 
 @pytest.mark.slow
 def test_stop_rules_hold_with_beams(trained: tuple[LanguageDecoder, list[float]]) -> None:
     writer, told = LanguageWriter(trained[0], "tiny"), TOLD[1]
-    assert len(writer.write(cells_of(told.volume), prompted(told.prompt), StopRules(longest=4, beams=3)).split()) <= 4
+    assert len(writer.write(cells_of(told.volume), told.prompt, StopRules(longest=4, beams=3)).split()) <= 4
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=lambda p: p.kind)
@@ -122,7 +122,7 @@ def test_the_loss_counts_the_answer_and_not_the_prompt(language: Path, prefix: P
     torch.manual_seed(0)
     decoder = new_decoder(language, prefix, LoraConfig(rank=0))
     batch = language_batch(decoder.tokenizer, TOLD[:1])
-    prompt = len(decoder.tokenizer(prompted(REPORT_PROMPT))["input_ids"])
+    prompt = len(decoder.tokenizer(f"{REPORT_PROMPT}\n")["input_ids"])
     assert batch.weight_BT[0, :prompt].eq(0).all()
     assert batch.weight_BT[0, prompt:].eq(torch.tensor([2.0] * 9 + [1.0])).all()
     loss = decoder.loss(cells_of("one")[None], batch.ids_BT, batch.mask_BT, batch.weight_BT)

@@ -6,7 +6,7 @@ One file a case, resumable. Axes: M body cells, C numbers, K findings.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ HELD_FROM = 0.1  # share of a cell a finding fills from which on the cell holds 
 class VolumeCells:
     """One volume. cells_MC: float16. right_M: on the patient's right. held_MK: 1 holds the finding, 0 does not, -1 unclear.
 
+    stated_MK: float32, log-odds of the findings' statements; made from the cells when they are read.
+
     present_K2: whether the finding is there, on the left and on the right (equal for what has no side).
     """
 
@@ -39,6 +41,7 @@ class VolumeCells:
     right_M: NDArray[np.bool_]
     held_MK: NDArray[np.int8]
     present_K2: NDArray[np.bool_]
+    stated_MK: torch.Tensor | None = None
 
 
 def prepared(engine: Engine, cases: list[Path], out: Path) -> Iterator[VolumeCells]:
@@ -50,7 +53,9 @@ def prepared(engine: Engine, cases: list[Path], out: Path) -> Iterator[VolumeCel
         if not file.is_file():
             _save(file, case_cells(engine, load_case(path), path.name))
         if file.stat().st_size:
-            yield _load(file)
+            cells = _load(file)
+            stated_MK = engine.finding_rows().stated(engine.grounder, torch.from_numpy(cells.cells_MC), CONCEPTS)
+            yield replace(cells, stated_MK=stated_MK)
 
 
 def case_cells(engine: Engine, case: PhantomCase, name: str) -> VolumeCells | None:

@@ -41,17 +41,12 @@ def word_batch(decoder: ReportDecoder, told: Sequence[Told]) -> TextBatch:
 
 
 def _language_row(tokenizer: Any, told: Told, longest: int) -> tuple[list[int], list[float]]:
-    prompt = list(tokenizer(prompted(told.prompt))["input_ids"])
+    prompt = list(tokenizer(f"{told.prompt}\n")["input_ids"])
     answer = tokenizer(told.answer, return_offsets_mapping=True, add_special_tokens=False)
     spans = _spans(told)
     weights = [weight_at(spans, start, end) for start, end in answer["offset_mapping"]]
     ids = [*prompt, *answer["input_ids"], tokenizer.eos_token_id][:longest]
     return ids, [*[0.0] * len(prompt), *weights, 1.0][:longest]
-
-
-def prompted(question: str) -> str:
-    """What the language model reads before it writes."""
-    return f"{question}\n"
 
 
 def _spans(told: Told) -> tuple[WeightedSpan, ...]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asap.errors import InputError
+from asap.inference.writers import REPORT_PROMPT
 from asap.questions import QuestionKind
 
-REPORT_PROMPT = "Write the findings and the impression of this chest CT."
 UNREADABLE = "The file does not have the layout that was named; look at its columns."
 
 

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from asap.errors import InputError
 from asap.inference.engine import Engine
+from asap.inference.writers import LARGEST_GRID, read_cells
 from asap.io.read import read_volume
 
 
 class ToldCells:
     """Cells [N, C] by the name of the volume. A folder holds those of one trunk apart from another's.
 
-    volumes: where the images lie, in folders of any depth. Of more than 14 cells a side, 2 x 2 x 2 are averaged: the published
-    grid is 14 x 14 x 14.
+    volumes: where the images lie, in folders of any depth. grid: of the cells, as `asap.inference.writers` reads them.
     """
 
     def __init__(self, engine: Engine, volumes: Path, folder: Path) -> None:
@@ -25,8 +25,7 @@ class ToldCells:
         self._folder = folder / engine.grounder.weights_sha256[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
         a, b, c = engine.grounder.grid.tokens
-        self._pooled = max(a, b, c) > 14
-        self.grid = (a // 2, b // 2, c // 2) if self._pooled else (a, b, c)
+        self.grid = (a // 2, b // 2, c // 2) if max(a, b, c) > LARGEST_GRID else (a, b, c)
 
     def __call__(self, name: str) -> Tensor:
         """Cells of one volume. Raises InputError when there is no such volume, or it is no chest CT."""
@@ -41,12 +40,5 @@ class ToldCells:
         found = next(self._volumes.rglob(Path(name).name), None)
         if found is None:
             raise InputError("A volume that is told about is not in the folder of volumes.")
-        features = self._engine.encode(read_volume(found))
-        cells_NC = features.windows[0].cells_NC
-        return (pooled(cells_NC, features.tokens) if self._pooled else cells_NC).to(torch.float16).contiguous()
-
-
-def pooled(cells_NC: Tensor, grid: tuple[int, int, int]) -> Tensor:
-    """Mean over 2 x 2 x 2 neighbours, [N / 8, C]."""
-    cells_CHWD = cells_NC.float().T.unflatten(1, grid)
-    return torch.nn.functional.avg_pool3d(cells_CHWD, 2).flatten(1).T
+        cells_NC, _ = read_cells(self._engine.encode(read_volume(found)))
+        return cells_NC.to(torch.float16)
