@@ -27,6 +27,7 @@ TABLES = (
     ("Corrections by click and automatic organs", "tests.benchmarks.segmentation_speed", ()),
     ("Segments of real chest CTs", "tests.benchmarks.real_segments", ()),
     ("Grounding", "asap_training.benchmark", ()),
+    ("Drafted reports and answered questions", "tests.benchmarks.answers", ("--cases", "60", "--painted", "30")),
 )
 
 
