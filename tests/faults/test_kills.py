@@ -19,12 +19,18 @@ from tests.thorax import thorax
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 
-TIMES = 10
+KILLS = 10
+Left = tuple[str, str]  # a session and its study
+Work = Callable[[AsapClient, str, Callable[[Progress], None]], object]
 LONG_REPORT = [f"There is a nodule of {n} mm in the left lung." for n in range(1, 501)]
 
 
 def chest() -> Volume:
     return thorax(spacing_mm=(2.0, 2.0, 2.5))
+
+
+def small() -> Volume:
+    return thorax(spacing_mm=(5.0, 5.0, 5.0))
 
 
 def opened(server: LiveServer, volume: Volume) -> tuple[AsapClient, str]:
@@ -33,8 +39,8 @@ def opened(server: LiveServer, volume: Volume) -> tuple[AsapClient, str]:
     return client, client.open_study(volume.hu.astype("<i2").tobytes(order="F"), volume.shape, volume.affine.tolist())
 
 
-def killed_during_upload(server: LiveServer) -> tuple[str, str]:
-    """Half of the parts are there, and half of another one."""
+def half_sent(server: LiveServer) -> Left:
+    """A session two of whose four parts have arrived."""
     session = {"X-ASAP-Session": ask_json(server, "POST", "/asap/v1/sessions", {"client": "x"}).json()["session"]}
     data = np.zeros(2_000_000, "<i2").tobytes()
     declared = {
@@ -45,48 +51,57 @@ def killed_during_upload(server: LiveServer) -> tuple[str, str]:
     for number in (0, 1):
         part = f"/asap/v1/studies/{study}/parts/{number}"
         assert ask(server, "PUT", part, data[: 10**6], headers=session).status == 200
-    assert list(server.temp.rglob("*.voxels"))
-    server.stop(signal.SIGKILL)
     return session["X-ASAP-Session"], study
 
 
-def killed_at(
-    server: LiveServer, stage: str, work: Callable[[AsapClient, str, Callable[[Progress], None]], object]
-) -> tuple[str, str]:
-    """Kill the server when a client's work tells of a stage; that client is told what happened."""
-    client, study = opened(server, chest())
-    session = client._session.headers()["X-ASAP-Session"]
-    reached, told = threading.Event(), []
+class AtWork:
+    """A client whose question is being worked on, and what it is told when the server dies."""
 
-    def watch(progress: Progress) -> None:
-        if progress.stage == stage:
-            reached.set()
+    def __init__(self, server: LiveServer, volume: Volume, stage: str, ask_for: Work) -> None:
+        self.client, self.study = opened(server, volume)
+        self.session = self.client._session.headers()["X-ASAP-Session"]
+        self._stage, self._ask_for = stage, ask_for
+        self._reached, self._told = threading.Event(), ""
+        self._thread = threading.Thread(target=self._run)
 
-    def run() -> None:
+    def reach(self) -> AtWork:
+        """Ask, and wait until the server tells of the stage."""
+        self._thread.start()
+        assert self._reached.wait(120)
+        return self
+
+    def left(self) -> Left:
+        """After the kill: its session and study. The client was told that the server is gone."""
+        self._thread.join(60)
+        assert "server" in self._told
+        self.client.close()
+        return self.session, self.study
+
+    def _run(self) -> None:
         try:
-            work(client, study, watch)
+            self._ask_for(self.client, self.study, self._watch)
         except ClientError as error:
-            told.append(str(error))
+            self._told = str(error)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert reached.wait(120)
-    server.stop(signal.SIGKILL)
-    thread.join(60)
-    assert told
-    assert "server" in told[0]
-    client.close()
-    return session, study
+    def _watch(self, progress: Progress) -> None:
+        if progress.stage == self._stage:
+            self._reached.set()
 
 
-def killed_during_encode(server: LiveServer) -> tuple[str, str]:
-    return killed_at(server, "encoding the volume", lambda client, study, watch: client.encode(study, fine=True, progress=watch))
-
-
-def killed_during_answer(server: LiveServer) -> tuple[str, str]:
-    return killed_at(
-        server, "answering", lambda client, study, watch: client.ground(study, sentences=LONG_REPORT, progress=watch)
+def killed_at_work(server: LiveServer) -> list[Left]:
+    """Kill the server while one client uploads, one case is encoded and another client's report is answered."""
+    sending = half_sent(server)
+    answering = AtWork(
+        server, small(), "answering", lambda client, study, watch: client.ground(study, sentences=LONG_REPORT, progress=watch)
     )
+    answering.client.encode(answering.study)
+    encoding = AtWork(
+        server, chest(), "encoding the volume", lambda client, study, watch: client.encode(study, fine=True, progress=watch)
+    )
+    encoding.reach()
+    answering.reach()
+    server.stop(signal.SIGKILL)
+    return [sending, encoding.left(), answering.left()]
 
 
 def processor_s(pid: int) -> float:
@@ -95,37 +110,36 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def check_nothing_is_left(server: LiveServer, session: str, study: str, left: list[Path]) -> None:
-    """The new server knows neither session nor study and the old one's files are gone; it works."""
-    assert not [path for path in left if path.exists()]
-    headers = {"X-ASAP-Session": session}
-    for method, path in (("PUT", "/sessions/current"), ("GET", f"/studies/{study}"), ("POST", f"/studies/{study}/jobs")):
-        answer = ask_json(server, method, f"/asap/v1{path}", {"task": "encode"}, headers=headers)
-        assert (answer.status, answer.code) == (404, "session_gone")
-    client, again = opened(server, thorax(spacing_mm=(5.0, 5.0, 5.0)))
+def check_nothing_is_left(server: LiveServer, sessions: list[Left], files: list[Path]) -> None:
+    """The new server knows neither sessions nor studies and the old one's files are gone; it works."""
+    assert not [path for path in files if path.exists()]
+    for session, study in sessions:
+        headers = {"X-ASAP-Session": session}
+        for method, path in (("PUT", "/sessions/current"), ("GET", f"/studies/{study}"), ("POST", f"/studies/{study}/jobs")):
+            answer = ask_json(server, method, f"/asap/v1{path}", {"task": "encode"}, headers=headers)
+            assert (answer.status, answer.code) == (404, "session_gone")
+    client, again = opened(server, small())
     assert client.ground(again, sentences=["The heart is enlarged."]).sentences[0].map is not None
     client.close()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_killed_ten_times_each_during_upload_encode_and_answer(tmp_path: Path) -> None:
-    """Kill at each stage in turn; every restart is checked, and is the next to be killed."""
-    ways = (killed_during_upload, killed_during_encode, killed_during_answer) * TIMES
-    session, study, left = "", "", []
-    starts: list[float] = []
-    busy: list[float] = []
-    for way in (*ways, None):
+def test_killed_ten_times_during_upload_encode_and_answer(tmp_path: Path) -> None:
+    """Every kill meets all three; every restart is checked, and is the next to be killed."""
+    sessions: list[Left] = []
+    files: list[Path] = []
+    starts: list[tuple[float, float]] = []
+    for kill in range(KILLS + 1):
         with live_server(tmp_path) as server:
-            starts.append(server.start_s)
-            busy.append(processor_s(server.pid))
-            if session:
-                check_nothing_is_left(server, session, study, left)
-            if way is None:
+            starts.append((server.start_s, processor_s(server.pid)))
+            check_nothing_is_left(server, sessions, files)
+            if kill < KILLS:
+                sessions = killed_at_work(server)
+                files = list(server.temp.iterdir())
+                assert files
+            else:
                 assert server.stop() == 0
                 assert list(server.temp.iterdir()) == []
-            else:
-                session, study = way(server)
-                left = list(server.temp.iterdir())
-                assert left
-    print(f"{len(ways)} kills; ready after {min(starts):.1f} to {max(starts):.1f} s, at best {min(busy):.1f} of the processor's")  # noqa: T201
+    walls, processor = zip(*starts, strict=True)
+    print(f"{KILLS} kills; ready after {min(walls):.1f} to {max(walls):.1f} s, {min(processor):.1f} s of the processor at best")  # noqa: T201
