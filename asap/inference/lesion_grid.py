@@ -21,8 +21,8 @@ CELL = 4
 MARGIN, SMALLEST_BOX, GROWTH = 20, 48, 16
 LARGEST_GROWTHS = 4
 HEAT_LEVEL = 0.5
-# Logits added at the centre of a click, so that what a person said holds whatever the head thinks.
-OBEDIENCE = 8.0
+# Logits added at the centre of a click, more than the head may hold against it, so that what a person said is done.
+OBEDIENCE, SUREST = 12.0, 6.0
 # A click may miss a thin lesion by this many voxels and still mean it.
 NEAR_CLICK = 3
 Triple = tuple[int, int, int]
@@ -130,7 +130,7 @@ def _probability(
     heat = torch.zeros(cells_CABC.shape[1:]) if prompt.heat is None else torch.from_numpy(prompt.heat)
     features = torch.cat([cells_CABC[(slice(None), *cells)].float(), heat[cells][None]])
     logits = head(image_11HWD[(slice(None), slice(None), *box)], features[None], torch.stack([inside, outside, previous])[None])
-    logits = logits[0, 0].float() + OBEDIENCE * (inside**2 - outside**2)
+    logits = logits[0, 0].float().clamp(-SUREST, SUREST) + OBEDIENCE * (inside**2 - outside**2)
     probability = logits.sigmoid().numpy()
     if prompt.box is not None:
         allowed = np.zeros(size, dtype=np.bool_)

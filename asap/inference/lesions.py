@@ -66,10 +66,13 @@ class LesionSegmenter:
         if not features.belongs_to(ras):
             raise InputError("The features are of another volume; encode this one first.")
         asked = prompt_in_ras_order(prompt, volume)
-        if self.heads is None:
+        found: tuple[Mask, Triple] | None = None
+        source = LESION_HEAD
+        if self.heads is not None:
+            found = self._by_head(self.heads, ras, features, asked, pause)
+        if found is None:
+            # Without a click the head is unsure of what it has not seen the like of: then growing within the sentence's place.
             found, source = grow(ras, asked), REGION_GROWING
-        else:
-            found, source = self._by_head(self.heads, ras, features, asked, pause), LESION_HEAD
         mask, start = in_stored_order(*found, volume)
         if name is None and prompt.previous is not None:
             name = prompt.previous.name
@@ -111,7 +114,7 @@ class LesionSegmenter:
 
     def _by_head(
         self, heads: SegmentationHeads, ras: Volume, features: StudyFeatures, prompt: Prompt, pause: Pause
-    ) -> tuple[Mask, Triple]:
+    ) -> tuple[Mask, Triple] | None:
         grid = features.windows[0].grid
         image = self.images.of(ras, features)
         shape = (image.shape[2], image.shape[3], image.shape[4])
@@ -124,8 +127,7 @@ class LesionSegmenter:
             tokens=features.tokens,
         )
         found = answer(heads.lesions, image, cells_of(features), asked, pause)
-        placed = _on_image(found.probability, found.start, found.probability > 0.5, grid.voxel_affine, ras)
-        return placed if placed is not None else (np.zeros((1, 1, 1), dtype=np.bool_), (0, 0, 0))
+        return _on_image(found.probability, found.start, found.probability > 0.5, grid.voxel_affine, ras)
 
 
 def cells_of(features: StudyFeatures) -> Tensor:
