@@ -31,26 +31,30 @@ SWATCH_PIXELS = 12
 GREY = 128
 
 
+# Translated one at a time when asked for: a translation looks up where it is asked from, and a list asks for many.
+WORD: dict[str, Callable[[], str]] = {
+    "present": lambda: _("present"),
+    "absent": lambda: _("absent"),
+    "uncertain": lambda: _("uncertain"),
+    "draft": lambda: _("draft"),
+    "accepted": lambda: _("accepted"),
+    "edited": lambda: _("edited"),
+    "rejected": lambda: _("rejected"),
+    "findings": lambda: _("findings"),
+    "impression": lambda: _("impression"),
+    "technique": lambda: _("technique"),
+    "comparison": lambda: _("comparison"),
+    "clinical_information": lambda: _("clinical information"),
+    "examination": lambda: _("examination"),
+    "recommendation": lambda: _("recommendation"),
+    "added": lambda: _("added"),
+}
+
+
 def word(name: str) -> str:
     """An assertion, a state or a section in the reader's language."""
-    words = {
-        "present": _("present"),
-        "absent": _("absent"),
-        "uncertain": _("uncertain"),
-        "draft": _("draft"),
-        "accepted": _("accepted"),
-        "edited": _("edited"),
-        "rejected": _("rejected"),
-        "findings": _("findings"),
-        "impression": _("impression"),
-        "technique": _("technique"),
-        "comparison": _("comparison"),
-        "clinical_information": _("clinical information"),
-        "examination": _("examination"),
-        "recommendation": _("recommendation"),
-        "added": _("added"),
-    }
-    return words.get(name, name)
+    known = WORD.get(name)
+    return name if known is None else known()
 
 
 class ReportPanel:
