@@ -14,7 +14,7 @@ from typing import Any
 import vtk
 
 from asap.client import GroundAnswer, ModelInfo, Progress, SentenceAnswer, ServerInfo
-from asap.review import Review, State, new_review
+from asap.review import Review, State, new_review, pack_ahead
 
 from . import coverage, lesions, regions, review_nodes
 from .background import Background, Work
@@ -180,6 +180,7 @@ class AsapLogic:
 
         def act(work: Work, study: str) -> tuple[GroundAnswer, Any]:
             answer = plan.client.ground(study, **what, model=plan.model.name, fine=plan.fine, progress=work.report, cancel=work)
+            pack_ahead(answer)
             return answer, None if known else plan.client.study(study).coverage
 
         def done(result: tuple[OpenCase, tuple[GroundAnswer, Any]]) -> None:
@@ -207,8 +208,6 @@ class AsapLogic:
             progressed=self._progressed,
             key="ground",
         )
-
-    # review
 
     def decide(self, index: int, state: State) -> None:
         """Accept, reject, or take a sentence back to draft."""

@@ -3,7 +3,7 @@
 from .decisions import STATES, VERDICTS, Decision, Preference, State, Verdict, time_now
 from .errors import DamagedReview, ReviewError
 from .kept_review import KeptReview
-from .record import from_json, to_json
+from .record import from_json, pack_ahead, to_json
 from .review import Review, ReviewedAnswer, ReviewedSentence, new_review
 from .sign_off import amended, signed
 from .signing import Amendment, Signature
@@ -26,6 +26,7 @@ __all__ = [
     "amended",
     "from_json",
     "new_review",
+    "pack_ahead",
     "signed",
     "time_now",
     "to_json",

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from asap.client import ProtocolError, SentenceAnswer
+from asap.client import GroundAnswer, ProtocolError, SentenceAnswer
 from asap.client.protocol import sentence_answer
 from asap.client.wire import pack_map
 
@@ -111,6 +111,12 @@ def _given_json(answer: ReviewedAnswer) -> str:
 def _given(answer: ReviewedAnswer) -> dict[str, Any]:
     names = ("case", "question", "draft", "model", "weights_sha256", "confidence")
     return {name: getattr(answer, name) for name in names} | {"decisions": [asdict(step) for step in answer.decisions]}
+
+
+def pack_ahead(answer: GroundAnswer) -> None:
+    """Pack the maps of a report's answer now, off the thread of a window; keeping a review of it then costs little."""
+    for sentence in answer.sentences:
+        _answer_json(sentence)
 
 
 @lru_cache(maxsize=4096)
