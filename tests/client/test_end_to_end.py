@@ -114,7 +114,7 @@ def test_segments_are_the_engines_and_a_correction_brings_the_changed_box(client
     lungs = client.segment(study, targets=["lungs"], progress=told.append)
     engine = load_engine("asap-mini")
     wanted = engine.segment(case, ("lungs",))
-    assert "segmenting" in {progress.stage for progress in told}
+    assert "drawing segments" in {progress.stage for progress in told}
     for segment, truth in zip(lungs.segments, wanted.segments, strict=True):
         mask = drawn(np.zeros(case.shape, dtype=np.bool_), segment.box)
         assert (mask == wanted.mask(truth.name)).all()

@@ -57,7 +57,7 @@ def test_losses_fall_and_a_stopped_run_goes_on_to_the_same_weights(unlabelled: i
 
     _, whole = finetune(labelled, others, outputs=3, recipe=QUICK, out=tmp_path / "whole", done=note)
     if not unlabelled:  # beside unlabelled cases their weight rises, and the sum with it
-        assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+        assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     finetune(labelled, others, outputs=3, recipe=QUICK, out=tmp_path / "parts", done=lambda step, _: step == 11)
     seen: list[int] = []
 

@@ -110,5 +110,6 @@ def test_an_empty_folder_and_a_foreign_tokenizer_are_said(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="asap-train generate"):
         GeneratedReports(tmp_path, asap_test(), WordPiece.from_vocabulary(TEST_WORDS, 16))
     (tmp_path / "case-0000001").mkdir()
+    (tmp_path / "case-0000001" / "case.npz").touch()
     with pytest.raises(InputError, match="tokenizer"):
         GeneratedReports(tmp_path, asap_test(), WordPiece.from_vocabulary((*TEST_WORDS, "more"), 16))
