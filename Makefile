@@ -70,7 +70,7 @@ $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/b
 	$(PYTHON) -m venv .venv-numpy2
 	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg|highdicom)==' constraints.txt > .venv-numpy2/constraints.txt
 	.venv-numpy2/bin/python -m pip install -qq --disable-pip-version-check -c .venv-numpy2/constraints.txt \
-		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 highdicom==0.28.2 -e ".[dev-core]" -e ./training
+		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 highdicom==0.28.2 monai -e ".[dev-core]" -e ./training
 	touch $@
 
 clean:

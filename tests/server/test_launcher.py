@@ -123,6 +123,7 @@ def test_the_launched_server_infers_and_leaves_nothing(tmp_path: Path, phantom: 
     [
         (("--host", "0.0.0.0"), "--token-file"),
         (("--host", "127.0.0.1", "--conf", "guarded", "yes"), "--conf may set"),
+        (("--host", "127.0.0.1", "--workers", "2"), "--workers"),
     ],
 )
 def test_what_the_hook_refuses(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -181,4 +181,4 @@ def test_fifty_thousand_characters_of_anything_are_read_within_a_second_of_cpu()
         began = time.process_time()
         with suppress(InputError):
             read_report(text)
-        assert time.process_time() - began < 3.0
+        assert time.process_time() - began < 1.0
