@@ -20,19 +20,20 @@ from asap.volume import Volume
 
 NOTICE = "Research use. AI-generated. Not for diagnosis."
 # Names these commands give; only these are ever removed again.
-_OWN_FILE = re.compile(r'"((?:ground|region)_\d{3,}\.nii\.gz|overview_\d{3,}\.png)"')
+GROUNDING_FILE = re.compile(r'"((?:ground|region)_\d{3,}\.nii\.gz|overview_\d{3,}\.png)"')
 
 
-def prepare_folder(out: Path, listing_name: str) -> None:
+def prepare_folder(out: Path, listing_name: str, own_file: re.Pattern[str] = GROUNDING_FILE) -> None:
     """Make the folder and take away the answers of an earlier run: the files its own list names, and nothing else.
 
+    own_file: what the names of such files look like within the list, in quotes; a list cannot have anything else removed.
     Raises InputError when the folder cannot be made or written.
     """
     listing = out / listing_name
     try:
         out.mkdir(parents=True, exist_ok=True)
         text = listing.read_text(encoding="utf-8") if listing.exists() else ""
-        for name in set(_OWN_FILE.findall(text)):
+        for name in set(own_file.findall(text)):
             (out / name).unlink(missing_ok=True)
         listing.unlink(missing_ok=True)
     except (OSError, UnicodeDecodeError) as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from asap.commands.folder import prepare_folder
 from asap.commands.segment_options import SegmentCommand
 from asap.errors import InputError
 from asap.figures import segments_png
@@ -92,7 +92,7 @@ def _write(
     engine: Engine, volume: Volume, features: StudyFeatures, result: Segmentation, command: SegmentCommand
 ) -> dict[str, Any]:
     out, dicom = command.out, command.volume if command.volume.is_dir() else None
-    _prepare(out)
+    prepare_folder(out, LISTING, _OWN_FILE)
     rows = []
     for number, layer in enumerate(result.layers()):
         name = f"segments_{number}.nii.gz"
@@ -120,16 +120,3 @@ def _write(
     }
     write_bytes(out / LISTING, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(), "list of segments")
     return document
-
-
-def _prepare(out: Path) -> None:
-    """Make the folder and take away the answers of an earlier run: the files its own list names, and nothing else."""
-    listing = out / LISTING
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        text = listing.read_text(encoding="utf-8") if listing.exists() else ""
-        for name in set(_OWN_FILE.findall(text)):
-            (out / name).unlink(missing_ok=True)
-        listing.unlink(missing_ok=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("The output folder cannot be made or written; name another one with --out.") from error

@@ -37,7 +37,7 @@ def trained(cases: Sequence[LabelledCase], recipe: Recipe, out: Path, unlabelled
     return LearntLabels(frozen(head), LABELS, "", "")
 
 
-def test_dice(head: LearntLabels, test: Sequence[LabelledCase]) -> list[float]:
+def dice_of_cases(head: LearntLabels, test: Sequence[LabelledCase]) -> list[float]:
     """Mean Dice over the labels of each test case."""
     return [float(np.nanmean(case_dice(head, case))) for case in test]
 
@@ -65,7 +65,7 @@ def curve(
     while True:
         out = args.work / f"{strategy}-{seed}-{len(labelled)}-{args.steps}"
         head = trained([by_name[name] for name in labelled], recipe, out)
-        points.append((len(labelled), float(np.mean(test_dice(head, test)))))
+        points.append((len(labelled), float(np.mean(dice_of_cases(head, test)))))
         print(f"{strategy:12} seed {seed}: {points[-1][0]:3} labels, Dice {points[-1][1]:.3f}", flush=True)
         if len(labelled) >= args.most:
             return points
@@ -94,7 +94,7 @@ def main() -> None:
     pool = labelled_pool(engine, args.work, args.pool)
     test = labelled_pool(engine, args.work, args.test, TEST_SEED)
     recipe = replace(Recipe(schedule=Schedule(steps=args.steps)), width=args.width)
-    full = float(np.mean(test_dice(trained(pool, recipe, args.work / f"full-{args.steps}"), test)))
+    full = float(np.mean(dice_of_cases(trained(pool, recipe, args.work / f"full-{args.steps}"), test)))
     print(f"all {len(pool)} labels: Dice {full:.3f}", flush=True)
     curves = {s: [curve(s, pool, test, seed, args) for seed in range(args.seeds)] for s in STRATEGIES}
     (args.work / "active_learning.json").write_text(json.dumps({"full": full, "curves": curves}, indent=1))

@@ -15,7 +15,7 @@ from asap.inference.load import load_engine
 from asap_training.finetune_segmentation import Recipe
 from asap_training.loop.head_steps import Schedule
 from asap_training.tasks.statistics import bootstrap_by_case
-from tests.benchmarks.active_learning import test_dice, trained
+from tests.benchmarks.active_learning import dice_of_cases, trained
 from tests.benchmarks.label_pool import TEST_SEED, labelled_pool, without_label
 
 
@@ -42,7 +42,7 @@ def main() -> None:
         recipe = Recipe(schedule=Schedule(steps=args.steps, seed=seed), width=args.width)
         for name, unlabelled in (("supervised", []), ("semi-supervised", others)):
             head = trained(labelled, recipe, args.work / f"{name}-{seed}-{count}-{args.steps}", unlabelled)
-            dice[name].append(test_dice(head, test))
+            dice[name].append(dice_of_cases(head, test))
             print(f"{name:16} seed {seed}, {count} labels: Dice {np.mean(dice[name][-1]):.3f}", flush=True)
     (args.work / "semi_supervised.json").write_text(json.dumps(dice, indent=1))
     plain, semi = (np.array(dice[name]).mean(axis=0) for name in dice)

@@ -142,6 +142,7 @@ def test_a_report_comes_from_a_file(tab: Tab, tmp_path: Path) -> None:
     page.wait_for_function("document.querySelector('#report-text').value === 'Befund: \u00fcberbl\u00e4ht.'")
     page.set_input_files("#report-file", {"name": "x.dcm", "mimeType": "application/dicom", "buffer": bytes(200)})
     page.wait_for_selector(".problem:has-text('save the report as plain text')")
+    assert page.input_value("#report-text") == "Befund: \u00fcberbl\u00e4ht."
     tab.press("Dismiss")
 
 
