@@ -150,6 +150,15 @@ class Tab:
             last = now
         return self.heat_centre(view)
 
+    def goes_dark(self, view: str, timeout_s: float = 20.0) -> bool:
+        """Whether the heat leaves this view: on a busy machine a picture comes some time after the words beside it."""
+        end = time.monotonic() + timeout_s
+        while self.heat_centre(view) is not None:
+            if time.monotonic() > end:
+                return False
+            self.page.wait_for_timeout(200)
+        return True
+
 
 def chromium_path() -> str:
     """Debian's Chromium, or skip the calling test by name."""

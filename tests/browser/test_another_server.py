@@ -113,7 +113,7 @@ def test_another_ct_takes_report_decisions_and_maps_of_the_last_away(tab: Tab, t
     page.wait_for_selector(".item", state="detached")
     page.wait_for_selector(".sentence-of-state:has-text('The model saw')")
     assert page.locator(".segments").count() == 0
-    assert tab.settled_heat_centre("Red") is None
+    assert tab.goes_dark("Red")
     page.set_input_files("#saved-review", tmp_path / "review.json")
     page.wait_for_selector(".problem:has-text('another CT')")
     tab.press("Dismiss")

@@ -44,7 +44,7 @@ def test_question_evidence_verdict(tab: Tab, tmp_path: Path) -> None:
     assert picture.stat().st_size > 50_000
     page.keyboard.press("a")
     page.wait_for_selector("#judging >> text=2 of 8; 1 judged")
-    assert tab.settled_heat_centre("Green") is None
+    assert tab.goes_dark("Green")
     page.keyboard.press("c")
     page.keyboard.type("a dense liver")  # letters that are keys at the answer
     page.keyboard.press("Enter")
@@ -53,7 +53,7 @@ def test_question_evidence_verdict(tab: Tab, tmp_path: Path) -> None:
     assert verdicts(folder)[:3] == ["agree", "disagree", None]
     page.keyboard.press("z")
     page.wait_for_selector("#judging >> text=2 of 8; 1 judged")
-    assert tab.settled_heat_centre("Green") is None
+    assert tab.goes_dark("Green")
     page.keyboard.press("u")
     page.wait_for_selector("#judging >> text=3 of 8; 2 judged")
     page.keyboard.press("N")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +124,6 @@ def test_the_launched_server_infers_and_leaves_nothing(tmp_path: Path, phantom: 
     [
         (("--host", "0.0.0.0"), "--token-file"),
         (("--host", "127.0.0.1", "--conf", "guarded", "yes"), "--conf may set"),
-        (("--host", "127.0.0.1", "--workers", "2"), "--workers"),
     ],
 )
 def test_what_the_hook_refuses(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -139,6 +139,18 @@ def test_what_the_hook_refuses(tmp_path: Path, arguments: tuple[str, ...], said:
         process.terminate()
     assert said in lines[-1]
     assert not [line for line in lines if "Traceback" in line]
+
+
+def test_two_workers_are_refused(tmp_path: Path) -> None:
+    """uvicorn ends a worker that has not answered after 5 s, which the launcher's own imports may take: so without them."""
+    code = "import uvicorn\nif __name__ == '__main__':\n    uvicorn.run('monailabel_app.server.app:app', port=0, workers=2)\n"
+    script = tmp_path / "two_workers.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = next((line for line in process.stdout if line.startswith("asap: ")), "")
+        process.terminate()
+    assert "--workers" in said
 
 
 def test_without_the_hook_it_serves_this_machine_only_and_says_so(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
