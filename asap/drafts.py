@@ -12,6 +12,9 @@ from asap.report import Side
 Point = tuple[float, float, float]
 DraftState = Literal["supported", "held back", "contradicted"]
 DraftSection = Literal["findings", "impression"]
+LabelVerdict = Literal["present", "absent", "cannot tell"]
+# Between these a probability decides nothing.
+PRESENT_FROM, ABSENT_UP_TO = 0.55, 0.45
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class FindingLabel:
     probability: float | None
     estimates: tuple[FindingEstimate, ...]
 
+    @property
+    def verdict(self) -> LabelVerdict:
+        """What the probability amounts to; "cannot tell" where it decides nothing, or there is none."""
+        if self.probability is None or ABSENT_UP_TO < self.probability < PRESENT_FROM:
+            return "cannot tell"
+        return "present" if self.probability >= PRESENT_FROM else "absent"
+
 
 @dataclass(frozen=True, eq=False)
 class DraftSentence:
@@ -48,7 +58,8 @@ class DraftSentence:
 
     section, organ: where it stands in the report ("findings", "Lungs"). probability: calibrated P(what it says is true).
     state: "held back" below the draft's threshold, "contradicted" where the image says otherwise (`flags` say what).
-    A denial ("No pleural effusion.") has a grounding with its reason and no place.
+    reason: why it is not supported, as a sentence; None when it is. label: what the classifier says of its finding, None where
+    none of the 18 stands for it. A denial ("No pleural effusion.") has a grounding with its reason and no place.
     """
 
     grounding: Grounding
@@ -57,6 +68,8 @@ class DraftSentence:
     probability: float | None
     state: DraftState
     flags: tuple[str, ...] = ()
+    reason: str | None = None
+    label: FindingLabel | None = None
 
     @property
     def text(self) -> str:

@@ -10,6 +10,7 @@ from . import checks
 from .address import Address
 from .connection import Request
 from .errors import ClientError, NotFound, SessionGone
+from .findings import ClassifyAnswer, DraftAnswer, QuestionAnswer, classify_answer, draft_answer, question_answer
 from .jobs import WAIT_S, run_job
 from .protocol import (
     PREFIX,
@@ -190,6 +191,47 @@ class AsapClient:
             asked = {"task": "lesion", "prompt": prompt_record(prompt), "base": base}
         question = {"model": model, "supersede": supersede, "wait_s": WAIT_S, **asked}
         return segments_answer(self._run(study, question, progress, cancel))
+
+    def ask(
+        self,
+        study: str,
+        question: str,
+        *,
+        model: str | None = None,
+        supersede: bool = True,
+        progress: ProgressCall | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> QuestionAnswer:
+        """Answer a question about a case, with the places it rests on; "cannot tell" is an answer.
+
+        supersede: an earlier question about this case that is not answered yet is given up. Raises RequestRefused for a question
+        without words or of more than `limits.sentence_chars`, JobFailed, Cancelled.
+        """
+        asked = {"task": "ask", "question": question, "model": model, "supersede": supersede, "wait_s": WAIT_S}
+        return question_answer(self._run(study, asked, progress, cancel))
+
+    def classify(
+        self, study: str, *, model: str | None = None, progress: ProgressCall | None = None, cancel: CancelFlag | None = None
+    ) -> ClassifyAnswer:
+        """How probable each of the 18 CT-RATE findings is in a case. Raises JobFailed, Cancelled."""
+        asked = {"task": "classify", "model": model, "supersede": True, "wait_s": WAIT_S}
+        return classify_answer(self._run(study, asked, progress, cancel))
+
+    def draft_report(
+        self,
+        study: str,
+        *,
+        threshold: float = 0.5,
+        model: str | None = None,
+        progress: ProgressCall | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> DraftAnswer:
+        """Draft a report of a case: every sentence with its place and how probable it is, or why it is held back.
+
+        threshold: probability, 0 to 1, under which a sentence is held back. Raises RequestRefused, JobFailed, Cancelled.
+        """
+        asked = {"task": "report", "threshold": float(threshold), "model": model, "supersede": True, "wait_s": WAIT_S}
+        return draft_answer(self._run(study, asked, progress, cancel))
 
     def heartbeat(self) -> None:
         """Tell the server that this session is alive. Raises SessionGone when it no longer is."""

@@ -93,11 +93,12 @@ def segments_answer(value: Any) -> SegmentsAnswer:
         study=checks.hex_id(record.get("study"), "study"),
         model=model_used(record.get("model")),
         notice=checks.text(record.get("notice"), "notice", at_most=1000),
-        segments=tuple(_segment(checks.mapping(row, "segment")) for row in rows),
+        segments=tuple(segment_answer(checks.mapping(row, "segment")) for row in rows),
     )
 
 
-def _segment(row: Mapping[str, Any]) -> SegmentAnswer:
+def segment_answer(row: Mapping[str, Any]) -> SegmentAnswer:
+    """One segment of a result."""
     base = row.get("base")
     codes = {name: _code(row.get(name), name) for name in ("modifier", "region", "region_modifier")}
     return SegmentAnswer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,9 @@ def ask_to_folder(
     answer = engine.ask(features, question, volume)
     prepare_folder(out, "answer.json")
     evidence = []
-    for number, part in enumerate(answer.evidence):
-        progress("drawing", number / len(answer.evidence))
-        numbered = replace(part.grounding, sentence=replace(part.grounding.sentence, index=number))
-        evidence.append(_evidence_record(replace(part, grounding=numbered)) | write_maps(numbered, volume, out))
+    for part in numbered(answer.evidence):
+        progress("drawing", part.grounding.sentence.index / len(answer.evidence))
+        evidence.append(evidence_record(part) | write_maps(part.grounding, volume, out))
     document = case_record(engine, features, volume) | answer_record(answer) | {"evidence": evidence}
     write_listing(out, "answer.json", document)
     progress("drawing", 1.0)
@@ -58,7 +58,17 @@ def _question_record(question: Question) -> dict[str, Any]:
     }
 
 
-def _evidence_record(evidence: Evidence) -> dict[str, Any]:
+def numbered(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The same with their statements numbered from 0."""
+    sentences = [replace(part.grounding.sentence, index=number) for number, part in enumerate(evidence)]
+    return tuple(
+        replace(part, grounding=replace(part.grounding, sentence=sentence))
+        for part, sentence in zip(evidence, sentences, strict=True)
+    )
+
+
+def evidence_record(evidence: Evidence) -> dict[str, Any]:
+    """What one part of an answer rests on."""
     return {
         "concept": evidence.finding.concept,
         "probability": rounded(evidence.probability),

@@ -27,6 +27,7 @@ def label_record(label: FindingLabel) -> dict[str, Any]:
     return {
         "name": label.name,
         "probability": rounded(label.probability),
+        "verdict": label.verdict,
         "findings": [_estimate_record(estimate) for estimate in label.estimates],
     }
 

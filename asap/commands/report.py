@@ -26,7 +26,7 @@ def report_to_folder(engine: Engine, volume: Volume, options: Report, *, progres
     writer = None if options.decoder is None else load_writer(options.decoder, trunk, options.language)
     features = engine.encode(volume, progress=progress)
     if writer is None:
-        draft = engine.draft(features, volume, threshold=options.threshold)
+        draft = engine.draft(features, volume, threshold=options.threshold, progress=progress)
     else:
         progress("writing", 0.0)
         text = writer.write(read_cells(features)[0], REPORT_PROMPT, StopRules())
@@ -58,6 +58,7 @@ def sentence_record(sentence: DraftSentence) -> dict[str, Any]:
         "probability": rounded(sentence.probability),
         "state": sentence.state,
         "flags": list(sentence.flags),
+        "held_back_because": sentence.reason,
     }
 
 

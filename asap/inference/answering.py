@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from asap.drafts import FindingEstimate
+from asap.drafts import ABSENT_UP_TO, PRESENT_FROM, FindingEstimate
 from asap.grounding import Grounding
 from asap.inference.presence import PresenceReader
 from asap.questions import Answer, Evidence, Question, Verdict
@@ -23,8 +23,6 @@ from asap.text.vocabulary import FINDINGS, ancestors
 
 Ground = Callable[[Sequence[Sentence]], list[Grounding]]
 Measure = Callable[[Grounding], Segment | None]
-# Between these an answer would be a guess.
-YES_FROM, NO_UP_TO = 0.55, 0.45
 NOT_CALIBRATED = "This model has no calibrated confidence for this finding."
 UNDECIDED = "The image supports neither a yes nor a no."
 NOT_FOUND = "It was not found in the image."
@@ -64,8 +62,8 @@ class Answerer:
         if verdict == "cannot tell":
             return self._cannot_tell(question, UNDECIDED, evidence)
         ordered = tuple(sorted(evidence, key=lambda e: -(e.probability or 0.0)))
-        there = probability >= YES_FROM
-        shown = [e for e in ordered if (e.probability or 0.0) >= YES_FROM] if there else ordered
+        there = probability >= PRESENT_FROM
+        shown = [e for e in ordered if (e.probability or 0.0) >= PRESENT_FROM] if there else ordered
         words = " ".join(_said(e) if there else _denied_words(e.finding) for e in shown)
         return self._answer(question, f"{verdict.capitalize()}. {words}", verdict, confidence, ordered)
 
@@ -161,9 +159,9 @@ def _joint(probabilities: Sequence[float | None], *, every: bool) -> float | Non
 
 
 def _verdict(probability: float, *, denied: bool) -> tuple[Verdict, float]:
-    if NO_UP_TO < probability < YES_FROM:
+    if ABSENT_UP_TO < probability < PRESENT_FROM:
         return "cannot tell", probability
-    there = probability >= YES_FROM
+    there = probability >= PRESENT_FROM
     return ("yes" if there != denied else "no"), max(probability, 1.0 - probability)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from asap.drafts import Draft, DraftSection, DraftSentence, DraftState, FindingEstimate, FindingLabel
 from asap.grounding import Grounding
-from asap.inference.answering import MEASURABLE, Ground, Measure
+from asap.inference.answering import MEASURABLE, NOT_CALIBRATED, Ground, Measure
+from asap.inference.course import Progress, no_progress
 from asap.inference.presence import PresenceReader
 from asap.report import Finding
 from asap.text.localisable import ABSENT
@@ -64,17 +65,26 @@ def _present(organ: str, estimates: Sequence[FindingEstimate], size_of: SizeOf) 
 
 
 def _text(estimate: FindingEstimate, size_of: SizeOf) -> str:
-    supported = (estimate.probability or 0.0) >= DEFAULT_THRESHOLD
-    size_mm = size_of(estimate) if supported and estimate.concept in MEASURABLE else None
+    size_mm = size_of(estimate) if _is_measured(estimate) else None
     return statement(estimate.concept, estimate.side, estimate.anatomy, size_mm)
 
 
-def sizes_by(ground: Ground, measure: Measure | None) -> SizeOf:
+def _is_measured(estimate: FindingEstimate) -> bool:
+    return (estimate.probability or 0.0) >= DEFAULT_THRESHOLD and estimate.concept in MEASURABLE
+
+
+def sizes_by(
+    ground: Ground, measure: Measure | None, estimates: Sequence[FindingEstimate], progress: Progress = no_progress
+) -> SizeOf:
     """Sizes of estimates in mm, from segments of their grounded statements; None for all where there is no image to measure."""
+    waiting = [estimate for estimate in estimates if _is_measured(estimate)]
+    total = len(waiting)
 
     def size_of(estimate: FindingEstimate) -> float | None:
         if measure is None:
             return None
+        progress("measuring", 1.0 - len(waiting) / total)
+        waiting.remove(estimate)
         segment = measure(ground([read_sentence(statement(estimate.concept, estimate.side, estimate.anatomy))])[0])
         return None if segment is None else segment.measurements.longest_diameter_mm
 
@@ -129,21 +139,32 @@ def draft_of(
 def _drafted(
     claim: Claim, grounding: Grounding, labels: tuple[FindingLabel, ...], section: DraftSection, threshold: float
 ) -> DraftSentence:
-    flags = _contradictions(claim, grounding, labels)
-    supported = claim.probability is not None and claim.probability >= threshold
-    state: DraftState = "contradicted" if flags else "supported" if supported else "held back"
-    return DraftSentence(grounding, section, claim.organ, claim.probability, state, flags)
-
-
-def _contradictions(claim: Claim, grounding: Grounding, labels: tuple[FindingLabel, ...]) -> tuple[str, ...]:
-    flags = [OTHER_SIDE] if grounding.side_check == "disagrees" else []
     name = FINDINGS[claim.concept].ctrate if claim.concept else None
     label = next((label for label in labels if label.name == name), None)
+    flags = _contradictions(claim, grounding, label)
+    supported = claim.probability is not None and claim.probability >= threshold
+    state: DraftState = "contradicted" if flags else "supported" if supported else "held back"
+    reason = None if state == "supported" else _reason(claim, flags, label, threshold)
+    return DraftSentence(grounding, section, claim.organ, claim.probability, state, flags, reason, label)
+
+
+def _contradictions(claim: Claim, grounding: Grounding, label: FindingLabel | None) -> tuple[str, ...]:
+    flags = [OTHER_SIDE] if grounding.side_check == "disagrees" else []
     if label is not None and label.probability is not None and claim.probability is not None and claim.probability >= 0.5:
         says_present = label.probability >= 0.5
         if says_present == claim.denied:
             flags.append(AGAINST_LABEL)
     return tuple(flags)
+
+
+def _reason(claim: Claim, flags: tuple[str, ...], label: FindingLabel | None, threshold: float) -> str:
+    if AGAINST_LABEL in flags and label is not None and label.probability is not None:
+        return f"The classifier says the opposite: {label.name} {label.probability:.0%}."
+    if flags:
+        return f"{flags[0].capitalize()}."
+    if claim.probability is None:
+        return NOT_CALIBRATED
+    return f"{claim.probability:.0%} is less than the {threshold:.0%} a sentence needs."
 
 
 def _impression(drafted: Sequence[DraftSentence]) -> list[DraftSentence]:

@@ -25,12 +25,12 @@ from asap.inference.course import Course, Progress, Stage, no_progress
 from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, claims_of_text, draft_of, sizes_by
 from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
-from asap.inference.finding_maps import FindingMaps, FindingRows
+from asap.inference.finding_readers import FindingReaders
 from asap.inference.grounder import Grounder
 from asap.inference.lesions import LesionSegmenter
 from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
-from asap.inference.presence import PresenceReader, ctrate_probabilities, curves_of_grounding, curves_of_head
+from asap.inference.presence import ctrate_probabilities, curves_of_grounding, curves_of_head
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.models.finding_head import LoadedFindingHead
 from asap.models.load_segmentation import SegmentationHeads
@@ -77,9 +77,8 @@ class Engine:
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
-        self._finding_rows: FindingRows | None = None
-        self._head = head
-        self._curves = curves_of_grounding(self._calibration) if head is None else curves_of_head(head.curves)
+        curves = curves_of_grounding(self._calibration) if head is None else curves_of_head(head.curves)
+        self.findings = FindingReaders(grounder, None if head is None else head.head, curves)
 
     def encode(
         self,
@@ -178,26 +177,36 @@ class Engine:
 
     def classify(self, features: StudyFeatures) -> tuple[FindingLabel, ...]:
         """Probabilities of the 18 CT-RATE findings, in their published order; None where the model is not calibrated."""
-        return ctrate_probabilities(self.presence(features).scan())
+        return ctrate_probabilities(self.findings.of(features).scan())
 
-    def ask(self, features: StudyFeatures, question: str, volume: Volume | None = None) -> Answer:
+    def ask(
+        self, features: StudyFeatures, question: str, volume: Volume | None = None, *, between_blocks: Pause = no_pause
+    ) -> Answer:
         """The answer to a question, with its evidence grounded. volume: the case's image, for questions about a size.
 
         Raises InputError for an empty question, LimitError for one that is too long.
         """
         asked = read_question(question)
-        ground, measure = partial(self.ground, features), self._measure(features, volume)
-        return Answerer(self.presence(features), ground, features.weights_sha256, measure).answer(asked)
+        ground, measure = partial(self.ground, features), self._measure(features, volume, between_blocks)
+        return Answerer(self.findings.of(features), ground, features.weights_sha256, measure).answer(asked)
 
-    def draft(self, features: StudyFeatures, volume: Volume | None = None, *, threshold: float = DEFAULT_THRESHOLD) -> Draft:
+    def draft(
+        self,
+        features: StudyFeatures,
+        volume: Volume | None = None,
+        *,
+        threshold: float = DEFAULT_THRESHOLD,
+        progress: Progress = no_progress,
+        between_blocks: Pause = no_pause,
+    ) -> Draft:
         """A drafted report whose every sentence is grounded. volume: the case's image, for sizes.
 
-        threshold: probability under which a sentence is held back.
+        threshold: probability under which a sentence is held back. progress, between_blocks: as of `encode`.
         """
-        estimates = self.presence(features).scan()
-        ground = partial(self.ground, features)
+        estimates = self.findings.of(features).scan()
+        ground, measure = partial(self.ground, features), self._measure(features, volume, between_blocks)
         return draft_of(
-            claims_of(estimates, sizes_by(ground, self._measure(features, volume))),
+            claims_of(estimates, sizes_by(ground, measure, estimates, progress)),
             ctrate_probabilities(estimates),
             ground,
             threshold=threshold,
@@ -210,7 +219,7 @@ class Engine:
 
         Raises InputError for a text without words.
         """
-        reader = self.presence(features)
+        reader = self.findings.of(features)
         return draft_of(
             claims_of_text(text, reader),
             ctrate_probabilities(reader.scan()),
@@ -220,25 +229,13 @@ class Engine:
             weights_sha256=features.weights_sha256,
         )
 
-    def _measure(self, features: StudyFeatures, volume: Volume | None) -> Measure | None:
+    def _measure(self, features: StudyFeatures, volume: Volume | None, between_blocks: Pause) -> Measure | None:
         """Segments the lesion a grounding shows; None without the image."""
         if volume is None:
             return None
-        return lambda grounding: self.segment_prompted(volume, features, Prompt(grounding=grounding))
-
-    def presence(self, features: StudyFeatures) -> PresenceReader:
-        """What tells which findings are there."""
-        return PresenceReader(self.finding_maps(features), self._curves)
-
-    def finding_maps(self, features: StudyFeatures) -> FindingMaps:
-        """Evidence for every finding, cell by cell."""
-        return FindingMaps(self.grounder, self.finding_rows(), features, None if self._head is None else self._head.head)
-
-    def finding_rows(self) -> FindingRows:
-        """Rows of the findings' statements, made once."""
-        if self._finding_rows is None:
-            self._finding_rows = FindingRows.of(self.grounder)
-        return self._finding_rows
+        return lambda grounding: self.segment_prompted(
+            volume, features, Prompt(grounding=grounding), between_blocks=between_blocks
+        )
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

@@ -7,7 +7,7 @@ Axes: N cells, K findings, S sentences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,13 +54,20 @@ class FindingRows:
 
 
 class FindingMaps:
-    """The evidence for every finding in one encoded case."""
+    """The evidence for every finding in one encoded case. known: maps of this very case that were made before; more are added."""
 
-    def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures, head: FindingHead | None = None) -> None:
+    def __init__(
+        self,
+        grounder: Grounder,
+        rows: FindingRows,
+        features: StudyFeatures,
+        head: FindingHead | None,
+        known: dict[str, Tensor],
+    ) -> None:
         self._grounder, self._rows, self._features, self._head = grounder, rows, features, head
         window = features.windows[0]
         self._cells_NC, self._grid = window.cells_NC, window.grid
-        self._maps: dict[str, Tensor] = {}
+        self._maps = known
 
     @cached_property
     def seen(self) -> Mask:
@@ -103,19 +110,33 @@ class FindingMaps:
         own = [n for n, (lobe_side, _) in enumerate(LOBE_NAMES) if lobe_side == side]
         return LOBE_NAMES[max(own, key=lambda n: float(scores[n]))][1]
 
+    def look(self) -> Iterator[float]:
+        """Make the maps of all findings, one statement at a time; yields the share done. All is answered at once after it."""
+        missing = [concept for concept in WORDINGS if concept not in self._maps]
+        stated = []
+        for number, concept in enumerate(missing, start=1):
+            stated.append(self._rows.stated(self._grounder, self._cells_NC, (concept,)))
+            yield number / len(missing)
+        if missing:
+            self._add(missing, torch.cat(stated, dim=1))
+
     def _map(self, concept: str) -> Tensor:
         """Log-odds that each cell holds the finding, [N]: the head's where it knows the finding, else its statement's."""
         if concept not in self._maps:
-            if self._head is not None and concept in self._head.config.concepts:
-                self._maps |= self._head_maps(self._head)
-            else:
-                self._maps[concept] = self._rows.stated(self._grounder, self._cells_NC, (concept,))[:, 0]
+            known = () if self._head is None else self._head.config.concepts
+            together = known if concept in known else (concept,)
+            self._add(together, self._rows.stated(self._grounder, self._cells_NC, together))
         return self._maps[concept]
 
     @torch.inference_mode()
-    def _head_maps(self, head: FindingHead) -> dict[str, Tensor]:
-        stated_NK = self._rows.stated(self._grounder, self._cells_NC, head.config.concepts)
-        return dict(zip(head.config.concepts, head(self._cells_NC, stated_NK).T, strict=True))
+    def _add(self, concepts: Sequence[str], stated_NK: Tensor) -> None:
+        """Keep the maps of findings that were stated; the head compares all that it knows, or has none of them to compare."""
+        maps = dict(zip(concepts, stated_NK.T, strict=True))
+        if self._head is not None and self._head.config.concepts[0] in maps:
+            known = self._head.config.concepts
+            heard_NK = torch.stack([maps[concept] for concept in known], dim=1)
+            maps |= dict(zip(known, self._head(self._cells_NC, heard_NK).T, strict=True))
+        self._maps |= {concept: map_N.contiguous() for concept, map_N in maps.items()}
 
     @cached_property
     def _centres(self) -> NDArray[np.float64]:

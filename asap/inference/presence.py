@@ -7,7 +7,7 @@ frequent as in the cases the curve was fitted on). The same evidence gives a low
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,10 @@ class PresenceReader:
 
     def __init__(self, maps: FindingMaps, curves: Mapping[str, PresenceCurve]) -> None:
         self._maps, self._curves = maps, curves
+
+    def look(self) -> Iterator[float]:
+        """Look for every finding, a little at a time; yields the share done. All is answered at once after it."""
+        return self._maps.look()
 
     def estimate(self, concept: str, side: Side | None = None, lobe: str | None = None, *, asked: bool) -> FindingEstimate:
         """One finding in one region. A side that is None takes the better of both; "bilateral" asks for both, the weaker counts.

@@ -96,6 +96,10 @@ SHOTS: dict[str, Shot] = {
     "report": lambda p, i: job(p, task="ground", report=f"FINDINGS: {i.sentence}\nPatient {i.all}", wait_s=10),
     "segment": lambda p, i: job(p, task="segment", targets=[i.name]),
     "lesion": lambda p, i: job(p, task="lesion", prompt={"sentence": i.sentence}),
+    "question": lambda p, i: job(p, task="ask", question=f"Is the heart of {i.all} enlarged?", wait_s=10),
+    "question too long": lambda p, i: job(p, task="ask", question=i.all * 100),
+    "draft": lambda p, i: job(p, task="report", threshold=i.number),
+    "findings": lambda p, i: job(p, task="classify", model=i.name),
     "sentence too long": lambda p, i: job(p, task="ground", sentences=[i.all * 100]),
     "model": lambda p, i: job(p, task="ground", sentences=["Heart."], model=i.name),
     "key": lambda p, i: job(p, task="ground", sentences=["Heart."], **{i.name: i.number}),
@@ -147,7 +151,7 @@ SHOTS: dict[str, Shot] = {
     "delete": lambda p, i: ask(p.server, "DELETE", f"/datastore/image?id={quote(i.name)}", token="admin"),
 }  # fmt: skip
 ROUTES = sorted(route for route, rule in STOCK_ROUTES.items() if rule.policy != "off")
-SAYS_IT_BACK = {"sentence", "report", "stock sentence"}
+SAYS_IT_BACK = {"sentence", "report", "question", "stock sentence"}
 
 
 def stock(place: Place, image: str, params: dict[str, str]) -> Answer:

@@ -54,7 +54,7 @@ def prepared(engine: Engine, cases: list[Path], out: Path) -> Iterator[VolumeCel
             _save(file, case_cells(engine, load_case(path), path.name))
         if file.stat().st_size:
             cells = _load(file)
-            stated_MK = engine.finding_rows().stated(engine.grounder, torch.from_numpy(cells.cells_MC), CONCEPTS)
+            stated_MK = engine.findings.rows().stated(engine.grounder, torch.from_numpy(cells.cells_MC), CONCEPTS)
             yield replace(cells, stated_MK=stated_MK)
 
 
@@ -64,7 +64,7 @@ def case_cells(engine: Engine, case: PhantomCase, name: str) -> VolumeCells | No
         features = engine.encode(case.volume)
     except NotChestError:
         return None
-    maps = engine.finding_maps(features)
+    maps = engine.findings.maps(features)
     body = np.flatnonzero(maps.seen)
     held_MK = np.zeros((len(body), len(CONCEPTS)), dtype=np.int8)
     present_K2 = np.zeros((len(CONCEPTS), 2), dtype=np.bool_)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from monailabel_app.server.kinds.ask import ASK
+from monailabel_app.server.kinds.classify import CLASSIFY
 from monailabel_app.server.kinds.encode import ENCODE
 from monailabel_app.server.kinds.ground import GROUND
 from monailabel_app.server.kinds.kind import Kind
+from monailabel_app.server.kinds.report import REPORT
 from monailabel_app.server.kinds.segment import LESION, SEGMENT
 from monailabel_app.server.schemas import Answered, Asked, Exact, Id
 
@@ -19,6 +22,9 @@ KINDS: dict[str, Kind] = {
     "ground": GROUND,
     "segment": SEGMENT,
     "lesion": LESION,
+    "ask": ASK,
+    "classify": CLASSIFY,
+    "report": REPORT,
 }
 
 # One of any kind, told apart by its task. For the type checker the fields that all kinds share.

@@ -117,7 +117,7 @@ def prepare_organs(request: SegmentRequest) -> Answer:
         yield from ()
         case.engine.organs.require(keys)
         found = case.engine.organs.segment(case.volume(), case.features, keys, progress=case.progress, pause=case.pause)
-        return {"segments": [_record(case, segment) for segment in found.segments]}
+        return {"segments": [segment_record(case, segment) for segment in found.segments]}
 
     return answer
 
@@ -144,7 +144,7 @@ def prepare_lesion(request: LesionRequest) -> Answer:
         )
         case.progress("segmenting", 0.0)
         found = case.engine.segment_prompted(case.volume(), case.features, prompt)
-        return {"segments": [] if found is None else [_record(case, found, request.base if before else None, before)]}
+        return {"segments": [] if found is None else [segment_record(case, found, request.base if before else None, before)]}
 
     return answer
 
@@ -154,7 +154,8 @@ def _point(point: list[float]) -> tuple[float, float, float]:
     return r, a, s
 
 
-def _record(case: Case, segment: Segment, base: str | None = None, before: Segment | None = None) -> dict[str, Any]:
+def segment_record(case: Case, segment: Segment, base: str | None = None, before: Segment | None = None) -> dict[str, Any]:
+    """A segment as it goes over the wire, kept as a revision of its study. before: the segment of revision `base`."""
     box: MaskBox = whole_box(segment) if before is None else changed_box(before, segment)
     kind, measured = segment.kind, segment.measurements
     codes = {name: getattr(kind, name) for name in ("category", "type", "modifier", "region", "region_modifier")}
