@@ -60,6 +60,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         ScriptedLoadableModuleWidget.setup(self)
         from AsapSlicerLib.case_panel import CasePanel
         from AsapSlicerLib.logic import AsapLogic
+        from AsapSlicerLib.question_panel import QuestionPanel
         from AsapSlicerLib.report_panel import ReportPanel
         from AsapSlicerLib.slice_clicks import SliceClicks
         from AsapSlicerLib.widgets import every
@@ -67,12 +68,14 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
 
         self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
         self.report_panel = ReportPanel(self.layout)
+        self.question_panel = QuestionPanel(self.layout)
         self.worklist_panel = WorklistPanel(self.layout)
         self.case_panel.add_display(self.layout)
         self.layout.addStretch(1)
         self.logic = AsapLogic(slicer.mrmlScene, self.case_panel.is_allowed)
         self.case_panel.start_logic(self.logic)
         self.report_panel.start_logic(self.logic)
+        self.question_panel.start_logic(self.logic)
         self.worklist_panel.start_logic(self.logic)
         self.clicks = SliceClicks(self.report_panel.show_place, self.report_panel.lesion.tapped)
         self.timer = every(POLL_MS, self.logic.background.poll)

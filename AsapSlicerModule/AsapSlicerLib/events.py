@@ -12,7 +12,21 @@ from . import coverage
 from .cases import Origin
 from .i18n import _
 
-Kind = Literal["server", "health", "consent", "case", "report", "shown", "region", "segment", "progress", "error", "worklist"]
+Kind = Literal[
+    "server",
+    "health",
+    "consent",
+    "case",
+    "report",
+    "shown",
+    "region",
+    "segment",
+    "progress",
+    "error",
+    "worklist",
+    "question",
+    "display",
+]
 log = logging.getLogger(__name__)
 
 

@@ -29,7 +29,7 @@ from .session import Session
 from .volume_nodes import Point
 
 __all__ = ["AsapLogic", "CaseState", "Event"]
-CANCELLABLE = ("encode", "ground", "segment", lesions.KEY)
+CANCELLABLE = ("encode", "ground", "ask", "segment", lesions.KEY)
 
 
 class AsapLogic:
@@ -51,7 +51,7 @@ class AsapLogic:
         self.regions = regions.Regions(scene, self.background, self.tell, self.fail)
         self.session = Session(self.background, self.parameters, consent, self.tell, self.fail)
         self.lesions = lesions.Lesions(
-            scene, self.background, self.session, tell=self.tell, failed=self.fail, progressed=self._progressed
+            scene, self.background, self.session, tell=self.tell, failed=self.fail, progressed=self.progressed
         )
         self._earlier: dict[tuple[int, str], tuple[SentenceAnswer, str]] = {}
         self._tags = [
@@ -131,10 +131,9 @@ class AsapLogic:
             return plan.on_study(work, ask)
 
         def done(result: tuple[OpenCase, Any]) -> None:
-            case, answer = result
-            self._case_ready(plan, case, answer.coverage)
+            self.case_ready(plan, result[0], result[1].coverage)
 
-        self.background.start(run, done=done, failed=self.fail, progressed=self._progressed, key="encode")
+        self.background.start(run, done=done, failed=self.fail, progressed=self.progressed, key="encode")
 
     def cancel(self) -> bool:
         """Stop what is under way. False when nothing was."""
@@ -164,14 +163,13 @@ class AsapLogic:
     def ground(self, sentences: Sequence[str]) -> None:
         """Ask for further sentences; they are added to the review and the last one is shown."""
         wanted = [words for sentence in sentences if (words := " ".join(sentence.split()))]
-        if not wanted:
-            return
 
         def merged(answer: GroundAnswer) -> Review:
             added = replace(answer, sentences=tuple(replace(one, section=None) for one in answer.sentences))
             return (self.review or Review("", "", "", ())).extended(added)
 
-        self._ground({"sentences": wanted}, merged, show_last=True)
+        if wanted:
+            self._ground({"sentences": wanted}, merged, show_last=True)
 
     def _ground(self, what: dict[str, Any], merge: Callable[[GroundAnswer], Review], *, show_last: bool = False) -> None:
         if (plan := self.session.plan(self.volume, lambda: self._ground(what, merge, show_last=show_last))) is None:
@@ -189,7 +187,7 @@ class AsapLogic:
             if volume is None or volume is not self.volume:
                 return
             if not known:
-                self._case_ready(plan, case, seen)
+                self.case_ready(plan, case, seen)
             try:
                 merged = merge(answer)
             except ValueError as error:  # signed or changed while the answer was on its way
@@ -205,7 +203,7 @@ class AsapLogic:
             lambda work: plan.on_study(work, partial(act, work)),
             done=done,
             failed=self.fail,
-            progressed=self._progressed,
+            progressed=self.progressed,
             key="ground",
         )
 
@@ -289,7 +287,7 @@ class AsapLogic:
         """Apply changed display parameters."""
         if self.review is not None and self.view.shown:
             self.view.redraw(self.review, self.volume)
-            self.tell(Event("shown"))
+        self.tell(Event("shown" if self.view.shown else "display"))
 
     def sentences_at(self, world_ras_mm: Point) -> list[tuple[int, float]]:
         """Which sentences speak of this place, (index, share of the peak), warmest first."""
@@ -379,14 +377,16 @@ class AsapLogic:
             self.tell(Event("case"))
         self.session.release(node.GetID())
 
-    def _case_ready(self, plan: Plan, case: OpenCase, box: Any) -> None:
+    def case_ready(self, plan: Plan, case: OpenCase, box: Any) -> None:
+        """The server has the case now. box: what the model saw of it."""
         if self.scene.GetNodeByID(plan.source.node_id) is not self.volume:
             return
         seen = None if box is None else coverage.seen(box.corner_ras_mm, plan.source.image)
         self.case = CaseState(plan.source.node_id, case.origin, seen)
         self.tell(Event("case", seen.sentence if seen is not None else "", 1.0))
 
-    def _progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: Progress) -> None:
+        """Tell the faces how far work is."""
         self.tell(progress_event(progress))
 
     def fail(self, error: Exception) -> None:

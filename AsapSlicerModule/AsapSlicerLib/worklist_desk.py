@@ -13,10 +13,8 @@ from asap.review.reading import Reading
 
 from .background import Work
 from .cases import OpenCase
-from .colours import OUTLINE_COLOUR
 from .events import Event
-from .heat_maps import heat_map
-from .heatmap_display import Outline
+from .evidence import draw_place, words_of_place
 from .i18n import _
 from .logic import AsapLogic
 
@@ -106,20 +104,8 @@ class WorklistDesk:
         logic.background.start(lambda work: plan.on_study(work, partial(act, work)), done=done, failed=logic.fail, key=KEY)
 
     def _draw(self, given: GroundAnswer) -> None:
-        answer, view = given.sentences[0], self._logic.view
-        view.clear()
-        if answer.map is None or answer.peak_ras_mm is None:
-            self.evidence = answer.reason or _("The model shows no place for this answer.")
-            return
-        heat, parameters, volume = heat_map(answer.map, answer.fine_map), self._logic.parameters, self._logic.volume
-        share = view.share(heat)
-        view.display.show(heat, volume, share=share, opacity=parameters.opacity, legend=parameters.legend)
-        view.display.outline([Outline(answer.text, heat, share, OUTLINE_COLOUR)], volume)
-        view.display.jump(volume, answer.peak_ras_mm)
-        if answer.confidence is None:
-            self.evidence = _("The place is shown; this model states no confidence.")
-        else:
-            self.evidence = _("The place is shown; confidence {percent} %.").format(percent=round(100 * answer.confidence))
+        draw_place(self._logic, given.sentences[0])
+        self.evidence = words_of_place(given.sentences[0])
 
     def _read(self, change: Callable[[Reading], object]) -> None:
         reading = self.reading

@@ -13,8 +13,9 @@ import qt
 
 from .events import Event
 from .i18n import _
+from .judge_row import Act, JudgeRow
 from .logic import AsapLogic
-from .widgets import box, button, label, read, row
+from .widgets import box, button, label, row
 from .worklist_desk import WorklistDesk
 
 
@@ -23,7 +24,6 @@ class WorklistPanel:
 
     def __init__(self, layout: Any) -> None:
         self._desk: WorklistDesk | None = None
-        self._shortcuts: list[Any] = []
         form = box(_("Answers to judge"), layout)
         self.open_button = button(_("Open worklist..."), _("A reader's folder that `asap review new` made."), self._open)
         self.place = label("AsapWorklistPlace")
@@ -35,51 +35,41 @@ class WorklistPanel:
         self.answer.setMaximumHeight(90)
         self.told = label("AsapVerdict")
         self.rival = label("AsapRival")
-        self.correction = qt.QLineEdit()
-        self.correction.setAccessibleName(_("Correction"))
-        self.correction.setPlaceholderText(_("The right answer; press Enter"))
-        self.correction.setVisible(False)
-        self.correction.returnPressed.connect(lambda *_args: self._correct())
+        self.judging = JudgeRow(self.answer, self._at_work)
+        self.buttons, self.correction = self.judging.buttons, self.judging.correction
         for widget in (self.open_button, self.place, self.question, self.answer, self.told, self.rival, self.correction):
             form.addRow(widget)
-        self.buttons: dict[str, Any] = {}
         self._build_actions(form)
         self._show()
 
     def _build_actions(self, form: Any) -> None:
-        actions: tuple[tuple[str, str, str, str, Callable[[WorklistDesk], None]], ...] = (
-            ("previous", _("Previous"), "P", _("Previous answer"), lambda desk: desk.step(-1)),
-            ("next", _("Next"), "N", _("Next answer"), lambda desk: desk.step(1)),
-            (
+        acts = (
+            Act("previous", _("Previous"), "P", _("Previous answer"), self._calling(lambda desk: desk.step(-1))),
+            Act("next", _("Next"), "N", _("Next answer"), self._calling(lambda desk: desk.step(1))),
+            Act(
                 "previous_case",
                 _("Previous case"),
                 "Shift+P",
                 _("First answer about the case before"),
-                lambda desk: desk.step_case(-1),
+                self._calling(lambda desk: desk.step_case(-1)),
             ),
-            ("next_case", _("Next case"), "Shift+N", _("First answer about the next case"), lambda desk: desk.step_case(1)),
-            ("agree", _("Agree"), "A", _("The answer is right"), lambda desk: desk.judge("agree")),
-            ("disagree", _("Disagree"), "D", _("The answer is wrong"), lambda desk: desk.judge("disagree")),
-            (
-                "correct",
-                _("Correct..."),
-                "C",
-                _("The answer is wrong; write the right one"),
-                lambda _desk: self._begin_correction(),
+            Act(
+                "next_case",
+                _("Next case"),
+                "Shift+N",
+                _("First answer about the next case"),
+                self._calling(lambda desk: desk.step_case(1)),
             ),
-            ("unsure", _("Unsure"), "U", _("It cannot be said"), lambda desk: desk.judge("unsure")),
-            ("evidence", _("Show place"), "W", _("Show where in the CT the answer is true"), lambda desk: desk.show_evidence()),
-            ("this", _("This one is better"), "1", _("Compare: this answer is better"), lambda desk: desk.prefer("this")),
-            ("other", _("Other is better"), "2", _("Compare: the other answer is better"), lambda desk: desk.prefer("other")),
-            ("undo", _("Undo"), "Z", _("Take the last verdict back"), lambda desk: desk.undo()),
+            Act(
+                "evidence",
+                _("Show place"),
+                "W",
+                _("Show where in the CT the answer is true"),
+                self._calling(lambda desk: desk.show_evidence()),
+            ),
         )
-        for name, text, key, tip, act in actions:
-            call = self._calling(act)
-            self.buttons[name] = button(text, _("{what} (key {key} at the answer)").format(what=tip, key=key), call)
-            shortcut = qt.QShortcut(qt.QKeySequence(key), self.answer)
-            shortcut.setContext(qt.Qt.WidgetShortcut)
-            shortcut.activated.connect(lambda *_args, call=call: call())
-            self._shortcuts.append(shortcut)
+        for act in acts:
+            self.judging.add(act)
         names = (
             ("previous", "next", "previous_case", "next_case"),
             ("agree", "disagree", "correct", "unsure"),
@@ -109,24 +99,16 @@ class WorklistPanel:
         if chosen:
             self.open(Path(str(chosen)))
 
+    def _at_work(self) -> WorklistDesk | None:
+        """The desk while a list is open."""
+        return self._desk if self._desk is not None and self._desk.reading is not None else None
+
     def _calling(self, act: Callable[[WorklistDesk], None]) -> Callable[[], None]:
         def call() -> None:
-            if self._desk is not None and self._desk.reading is not None:
-                act(self._desk)
+            if (desk := self._at_work()) is not None:
+                act(desk)
 
         return call
-
-    def _begin_correction(self) -> None:
-        self.correction.setText("")
-        self.correction.setVisible(True)
-        self.correction.setFocus()
-
-    def _correct(self) -> None:
-        words = str(read(self.correction, "text")).strip()
-        self.correction.setVisible(False)
-        self.answer.setFocus()
-        if self._desk is not None and words:
-            self._desk.judge("disagree", words)
 
     def _show(self) -> None:
         desk = self._desk

@@ -32,11 +32,11 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     (
-        "Answers to judge, while the answer has the focus",
+        "Questions and answers to judge, while the answer has the focus",
         (
             ("A D U", "agree, disagree, unsure"),
             ("C", "wrong; write the right answer, Enter keeps it"),
-            ("W", "where in the CT the answer is true"),
+            ("W", "where in the CT the answer is true; again: its next place"),
             ("N P", "next, previous answer; with Shift: case"),
             ("1 2", "this or the other answer is better"),
             ("Z", "take the last verdict back"),

@@ -36,6 +36,8 @@ PAGE_STATE = {
     "list_path": "",
     "journal_path": "",
     "correction": None,
+    "asked_words": "",
+    "right_answer": None,
 }
 
 
@@ -102,6 +104,11 @@ class Page:
             "close_list": bench.judging.close,
             "judge_key": lambda name: bench.judging.key(str(name)),
             "correct": lambda words: bench.judging.correct(str(words)),
+            "ask_question": lambda words: bench.asking.ask(str(words)),
+            "show_answer": lambda index: bench.asking.show(int(index)),
+            "answer_key": lambda name: bench.asking.key(str(name)),
+            "correct_answer": lambda words: bench.asking.correct(str(words)),
+            "export_answers": bench.asking.export,
             "clear": bench.clear,
             "opacity": lambda value: bench.set_opacity(float(value)),
             "threshold": lambda share: bench.set_threshold(None if share is None else float(share)),

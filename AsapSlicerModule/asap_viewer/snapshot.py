@@ -52,6 +52,7 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "can_cut": bench.logic.session.can(LESION),
         "correcting": bench.segments.correcting(),
         "judging": bench.judging.shown(),
+        "asking": bench.asking.shown(),
         "kept_in": bench.reviewing.kept_in,
         "stored_reports": [{"id": number, "name": one.name} for number, one in enumerate(bench.stored_reports)],
         **bench.views.snapshot(),

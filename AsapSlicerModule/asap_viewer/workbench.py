@@ -21,6 +21,7 @@ from asap.client.address import parse_address
 from asap.errors import AsapError
 from asap.review import State
 
+from .ask_desk import AskDesk
 from .judge_desk import JudgeDesk
 from .lung_surface import lung_surface
 from .read_case import ReadCase, read_case
@@ -62,6 +63,7 @@ class WorkBench:
         self.reviewing = ReviewDesk(self)
         self.segments = SegmentDesk(self.logic, self._failed)
         self.judging = JudgeDesk(self.logic)
+        self.asking = AskDesk(self)
         self.problem = ""
         self.caution = ""
         self.asks_consent = ""
@@ -89,7 +91,7 @@ class WorkBench:
         self._read(make, "Opening the CT", lambda: self.open_case(make))
 
     def _read(self, read: Callable[[], ReadCase], stage: str, again: Callable[[], None]) -> None:
-        self._begin(stage, again)
+        self.begin(stage, again)
         self.logic.background.start(lambda _work: read(), done=self._opened, failed=self._failed, key="read")
 
     def _opened(self, case: ReadCase) -> None:
@@ -136,7 +138,7 @@ class WorkBench:
     def read_report(self, text: str) -> None:
         """Find the sentences of a report and where each is true."""
         self.report_text = text
-        self._begin("Reading the report", lambda: self.read_report(text))
+        self.begin("Reading the report", lambda: self.read_report(text))
         self.logic.read_report(text)
 
     def read_report_file(self, data: bytes) -> None:
@@ -153,7 +155,7 @@ class WorkBench:
 
     def ask(self, sentence: str) -> None:
         """One more sentence; it is picked once it is answered."""
-        self._begin("Reading the sentence", lambda: self.ask(sentence))
+        self.begin("Reading the sentence", lambda: self.ask(sentence))
         self._pick_from = len(self.logic.review.sentences) if self.logic.review is not None else 0
         self.logic.ground([sentence])
         if not self.logic.busy and not self.problem:
@@ -193,7 +195,7 @@ class WorkBench:
     def edit(self, index: int, text: str) -> None:
         """Give a sentence other words; its map follows."""
         if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
-            self._begin("Reading the sentence", lambda: self.edit(index, text))
+            self.begin("Reading the sentence", lambda: self.edit(index, text))
             self.unsaved = True
             self.logic.edit(index, text)
             if not self.logic.busy and not self.problem:
@@ -210,13 +212,13 @@ class WorkBench:
     def make_segment(self, index: int) -> None:
         """A segment of the sentence's region: the island around the place last ctrl-clicked, else the one at the peak."""
         if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
-            self._begin("Making the segment", lambda: self.make_segment(index))
+            self.begin("Making the segment", lambda: self.make_segment(index))
             self.logic.make_segment(index, self.place)
 
     def make_lesion(self, index: int) -> None:
         """The lesion of the sentence, cut out of the image around the same place; clicks in the slices correct it."""
         if self.logic.review is not None and 0 <= index < len(self.logic.review.sentences):
-            self._begin("Cutting the lesion", lambda: self.make_lesion(index))
+            self.begin("Cutting the lesion", lambda: self.make_lesion(index))
             self.logic.make_lesion(index, self.place)
 
     def _measure(self) -> None:
@@ -360,13 +362,14 @@ class WorkBench:
         if self.logic.server is None or self.logic.volume is None or self.logic.busy:
             return
         if self.logic.case is None:
-            self._begin("Bringing the case to the server", self._go_on)
+            self.begin("Bringing the case to the server", self._go_on)
             self.logic.encode()
         elif self.read_when_ready:
             self.read_when_ready = False
             self.read_report(self.report_text)
 
-    def _begin(self, stage: str, again: Callable[[], None]) -> None:
+    def begin(self, stage: str, again: Callable[[], None]) -> None:
+        """Work starts; again: what "Try again" does should it fail."""
         self.problem, self._retry = "", again
         self.task = Task(True, stage)
 

@@ -68,7 +68,12 @@ def content_sha256(review: Review) -> str:
         for one in review.sentences
     ]
     answers = [
-        {**_given(one), "evidence": None if one.evidence is None else _fingerprint(one.evidence)} for one in review.answers
+        {
+            **_given(one),
+            "evidence": None if one.evidence is None else _fingerprint(one.evidence),
+            **({"further": [_fingerprint(place) for place in one.further]} if one.further else {}),
+        }
+        for one in review.answers
     ]
     preferences = [asdict(one) for one in review.preferences]
     return digest([{name: getattr(review, name) for name in HEAD}, sentences, answers, preferences])
@@ -105,7 +110,9 @@ def _sentence_json(sentence: ReviewedSentence) -> str:
 
 def _given_json(answer: ReviewedAnswer) -> str:
     evidence = "null" if answer.evidence is None else _answer_json(answer.evidence)
-    return f'{compact(_given(answer))[:-1]},"evidence":{evidence}}}'
+    further = ",".join(_answer_json(place) for place in answer.further)
+    more = f',"further":[{further}]' if further else ""  # absent from records of an older version
+    return f'{compact(_given(answer))[:-1]},"evidence":{evidence}{more}}}'
 
 
 def _given(answer: ReviewedAnswer) -> dict[str, Any]:
@@ -155,6 +162,7 @@ def answer_of(row: Any) -> ReviewedAnswer:
         confidence=None if confidence is None else float(confidence),
         evidence=None if row["evidence"] is None else sentence_answer(row["evidence"]),
         decisions=tuple(decision_of(one) for one in row["decisions"]),
+        further=tuple(sentence_answer(place) for place in row.get("further", ())),
     )
 
 

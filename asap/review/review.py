@@ -39,7 +39,8 @@ class ReviewedSentence:
 class ReviewedAnswer:
     """A question and a model's answer. confidence: calibrated, or None. evidence: where in the CT it was seen, or why not.
 
-    case: which CT it is about, in a worklist of many; model: "" where the reader is not to know.
+    further: other places it rests on, the surest first. case: which CT it is about, in a worklist of many; model: "" where the
+    reader is not to know.
     """
 
     question: str
@@ -50,6 +51,7 @@ class ReviewedAnswer:
     evidence: SentenceAnswer | None = None
     decisions: tuple[Decision, ...] = ()
     case: str = ""
+    further: tuple[SentenceAnswer, ...] = ()
 
     @property
     def state(self) -> State:
@@ -191,16 +193,20 @@ class Review:
 
 
 def new_review(report: str, answer: GroundAnswer, earlier: Review | None = None, input_sha256: str = "") -> Review:
-    """A review of a report that was just answered. Decisions of an earlier, unsigned one stay with the same words."""
-    known = {}
+    """A review of a report that was just answered.
+
+    Of an earlier, unsigned one stay the decisions on the same words, and the questions that were asked with all said of them.
+    """
+    known, review = {}, Review(report, answer.model.name, answer.notice, (), input_sha256=input_sha256)
     if earlier is not None and earlier.signature is None:
         known = {sentence.draft: sentence.decisions for sentence in earlier.sentences}
-    review = Review(report, answer.model.name, answer.notice, (), input_sha256=input_sha256).extended(answer)
+        review = replace(review, answers=earlier.answers, preferences=earlier.preferences)
+    start, review = review.next_number, review.extended(answer)
     kept: list[ReviewedSentence] = []
     for sentence in review.sentences:
         decisions = known.get(sentence.draft, ())
         if decisions and decisions[-1].text == sentence.draft:
-            first = 1 + sum(len(one.decisions) for one in kept)
+            first = start + sum(len(one.decisions) for one in kept)
             renumbered = tuple(replace(step, number=first + n, undoes=None) for n, step in enumerate(decisions))
             kept.append(replace(sentence, decisions=renumbered))
         else:

@@ -22,7 +22,9 @@ MODULE = ROOT / "AsapSlicerModule"
 SOURCES = [MODULE / "AsapSlicerModule.py", *sorted((MODULE / "AsapSlicerLib").glob("*.py"))]
 QT_FILES = {
     "case_panel.py",
+    "judge_row.py",
     "lesion_row.py",
+    "question_panel.py",
     "report_box.py",
     "report_panel.py",
     "server_panel.py",

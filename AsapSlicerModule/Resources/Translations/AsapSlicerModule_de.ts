@@ -189,6 +189,21 @@
   </message>
  </context>
  <context>
+  <name>AsapSlicerLib.evidence</name>
+  <message>
+   <source>The model shows no place for this answer.</source>
+   <translation>Das Modell zeigt für diese Antwort keine Stelle.</translation>
+  </message>
+  <message>
+   <source>The place is shown; this model states no confidence.</source>
+   <translation>Die Stelle ist gezeigt; dieses Modell gibt keine Sicherheit an.</translation>
+  </message>
+  <message>
+   <source>The place is shown; confidence {percent} %.</source>
+   <translation>Die Stelle ist gezeigt; Sicherheit {percent} %.</translation>
+  </message>
+ </context>
+ <context>
   <name>AsapSlicerLib.heatmap_display</name>
   <message>
    <source>ASAP legend</source>
@@ -209,6 +224,77 @@
   <message>
    <source>ASAP regions</source>
    <translation>ASAP-Regionen</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.judge_row</name>
+  <message>
+   <source>Correction</source>
+   <translation>Berichtigung</translation>
+  </message>
+  <message>
+   <source>The right answer; press Enter</source>
+   <translation>Die richtige Antwort; Eingabetaste drücken</translation>
+  </message>
+  <message>
+   <source>{what} (key {key} at the answer)</source>
+   <translation>{what} (Taste {key} bei der Antwort)</translation>
+  </message>
+  <message>
+   <source>Agree</source>
+   <translation>Zustimmen</translation>
+  </message>
+  <message>
+   <source>The answer is right</source>
+   <translation>Die Antwort ist richtig</translation>
+  </message>
+  <message>
+   <source>Disagree</source>
+   <translation>Ablehnen</translation>
+  </message>
+  <message>
+   <source>The answer is wrong</source>
+   <translation>Die Antwort ist falsch</translation>
+  </message>
+  <message>
+   <source>Correct...</source>
+   <translation>Berichtigen...</translation>
+  </message>
+  <message>
+   <source>The answer is wrong; write the right one</source>
+   <translation>Die Antwort ist falsch; die richtige schreiben</translation>
+  </message>
+  <message>
+   <source>Unsure</source>
+   <translation>Unsicher</translation>
+  </message>
+  <message>
+   <source>It cannot be said</source>
+   <translation>Es lässt sich nicht sagen</translation>
+  </message>
+  <message>
+   <source>This one is better</source>
+   <translation>Diese ist besser</translation>
+  </message>
+  <message>
+   <source>Compare: this answer is better</source>
+   <translation>Vergleich: diese Antwort ist besser</translation>
+  </message>
+  <message>
+   <source>Other is better</source>
+   <translation>Andere ist besser</translation>
+  </message>
+  <message>
+   <source>Compare: the other answer is better</source>
+   <translation>Vergleich: die andere Antwort ist besser</translation>
+  </message>
+  <message>
+   <source>Undo</source>
+   <translation>Rückgängig</translation>
+  </message>
+  <message>
+   <source>Take the last verdict back</source>
+   <translation>Das letzte Urteil zurücknehmen</translation>
   </message>
  </context>
  <context>
@@ -301,6 +387,164 @@
   <message>
    <source>This Python could not be started; choose another.</source>
    <translation>Dieses Python ließ sich nicht starten; wählen Sie ein anderes.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.question_desk</name>
+  <message>
+   <source>This server answers no questions; it is of an older version.</source>
+   <translation>Dieser Server beantwortet keine Fragen; er ist eine ältere Version.</translation>
+  </message>
+  <message>
+   <source>the model cannot tell</source>
+   <translation>das Modell kann es nicht sagen</translation>
+  </message>
+  <message>
+   <source>no calibrated confidence</source>
+   <translation>keine kalibrierte Sicherheit</translation>
+  </message>
+  <message>
+   <source>confidence {percent} %</source>
+   <translation>Sicherheit {percent} %</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.question_panel</name>
+  <message>
+   <source>not judged</source>
+   <translation>nicht beurteilt</translation>
+  </message>
+  <message>
+   <source>agree</source>
+   <translation>zugestimmt</translation>
+  </message>
+  <message>
+   <source>disagree</source>
+   <translation>abgelehnt</translation>
+  </message>
+  <message>
+   <source>unsure</source>
+   <translation>unsicher</translation>
+  </message>
+  <message>
+   <source>Ask a question</source>
+   <translation>Eine Frage stellen</translation>
+  </message>
+  <message>
+   <source>Question about the CT</source>
+   <translation>Frage zum CT</translation>
+  </message>
+  <message>
+   <source>Such as: Is there a nodule in the left lung?</source>
+   <translation>Etwa (englisch): Is there a nodule in the left lung?</translation>
+  </message>
+  <message>
+   <source>Ask</source>
+   <translation>Fragen</translation>
+  </message>
+  <message>
+   <source>Ask the model (Enter)</source>
+   <translation>Das Modell fragen (Eingabetaste)</translation>
+  </message>
+  <message>
+   <source>Ask this</source>
+   <translation>Dies fragen</translation>
+  </message>
+  <message>
+   <source>Answer of the model</source>
+   <translation>Antwort des Modells</translation>
+  </message>
+  <message>
+   <source>Previous</source>
+   <translation>Zurück</translation>
+  </message>
+  <message>
+   <source>Question before</source>
+   <translation>Vorige Frage</translation>
+  </message>
+  <message>
+   <source>Next</source>
+   <translation>Weiter</translation>
+  </message>
+  <message>
+   <source>Next question</source>
+   <translation>Nächste Frage</translation>
+  </message>
+  <message>
+   <source>Next place</source>
+   <translation>Nächste Stelle</translation>
+  </message>
+  <message>
+   <source>Show the next place the answer rests on</source>
+   <translation>Die nächste Stelle zeigen, auf der die Antwort beruht</translation>
+  </message>
+  <message>
+   <source>Questions about this CT</source>
+   <translation>Fragen zu diesem CT</translation>
+  </message>
+  <message>
+   <source>Question</source>
+   <translation>Frage</translation>
+  </message>
+  <message>
+   <source>Answer</source>
+   <translation>Antwort</translation>
+  </message>
+  <message>
+   <source>Sure</source>
+   <translation>Sicher</translation>
+  </message>
+  <message>
+   <source>Verdict</source>
+   <translation>Urteil</translation>
+  </message>
+  <message>
+   <source>Export verdicts...</source>
+   <translation>Urteile ausgeben...</translation>
+  </message>
+  <message>
+   <source>Questions, answers and verdicts as JSON or Markdown</source>
+   <translation>Fragen, Antworten und Urteile als JSON oder Markdown</translation>
+  </message>
+  <message>
+   <source>JSON (*.json);;Markdown (*.md)</source>
+   <translation>JSON (*.json);;Markdown (*.md)</translation>
+  </message>
+  <message>
+   <source>Export verdicts</source>
+   <translation>Urteile ausgeben</translation>
+  </message>
+  <message>
+   <source>shown: {text}</source>
+   <translation>gezeigt: {text}</translation>
+  </message>
+  <message>
+   <source>place {n} of {count}: {text}</source>
+   <translation>Stelle {n} von {count}: {text}</translation>
+  </message>
+  <message>
+   <source>there is no place to show</source>
+   <translation>es gibt keine Stelle zu zeigen</translation>
+  </message>
+  <message>
+   <source>verdict: {said}</source>
+   <translation>Urteil: {said}</translation>
+  </message>
+  <message>
+   <source>right is: {text}</source>
+   <translation>richtig ist: {text}</translation>
+  </message>
+  <message>
+   <source> (this one is better)</source>
+   <translation> (diese ist besser)</translation>
+  </message>
+  <message>
+   <source> (that one is better)</source>
+   <translation> (jene ist besser)</translation>
+  </message>
+  <message>
+   <source>Another answer, of {model}: {words}</source>
+   <translation>Eine andere Antwort, von {model}: {words}</translation>
   </message>
  </context>
  <context>
@@ -907,18 +1151,6 @@
    <source>{at} of {count}; {judged} judged, {done} of {cases} cases done</source>
    <translation>{at} von {count}; {judged} beurteilt, {done} von {cases} Fällen fertig</translation>
   </message>
-  <message>
-   <source>The model shows no place for this answer.</source>
-   <translation>Das Modell zeigt für diese Antwort keine Stelle.</translation>
-  </message>
-  <message>
-   <source>The place is shown; this model states no confidence.</source>
-   <translation>Die Stelle ist gezeigt; dieses Modell gibt keine Sicherheit an.</translation>
-  </message>
-  <message>
-   <source>The place is shown; confidence {percent} %.</source>
-   <translation>Die Stelle ist gezeigt; Sicherheit {percent} %.</translation>
-  </message>
  </context>
  <context>
   <name>AsapSlicerLib.worklist_panel</name>
@@ -937,14 +1169,6 @@
   <message>
    <source>Answer to judge</source>
    <translation>Antwort zum Beurteilen</translation>
-  </message>
-  <message>
-   <source>Correction</source>
-   <translation>Berichtigung</translation>
-  </message>
-  <message>
-   <source>The right answer; press Enter</source>
-   <translation>Die richtige Antwort; Eingabetaste drücken</translation>
   </message>
   <message>
    <source>Previous</source>
@@ -979,72 +1203,12 @@
    <translation>Erste Antwort zum nächsten Fall</translation>
   </message>
   <message>
-   <source>Agree</source>
-   <translation>Zustimmen</translation>
-  </message>
-  <message>
-   <source>The answer is right</source>
-   <translation>Die Antwort ist richtig</translation>
-  </message>
-  <message>
-   <source>Disagree</source>
-   <translation>Ablehnen</translation>
-  </message>
-  <message>
-   <source>The answer is wrong</source>
-   <translation>Die Antwort ist falsch</translation>
-  </message>
-  <message>
-   <source>Correct...</source>
-   <translation>Berichtigen...</translation>
-  </message>
-  <message>
-   <source>The answer is wrong; write the right one</source>
-   <translation>Die Antwort ist falsch; die richtige schreiben</translation>
-  </message>
-  <message>
-   <source>Unsure</source>
-   <translation>Unsicher</translation>
-  </message>
-  <message>
-   <source>It cannot be said</source>
-   <translation>Es lässt sich nicht sagen</translation>
-  </message>
-  <message>
    <source>Show place</source>
    <translation>Stelle zeigen</translation>
   </message>
   <message>
    <source>Show where in the CT the answer is true</source>
    <translation>Zeigen, wo im CT die Antwort zutrifft</translation>
-  </message>
-  <message>
-   <source>This one is better</source>
-   <translation>Diese ist besser</translation>
-  </message>
-  <message>
-   <source>Compare: this answer is better</source>
-   <translation>Vergleich: diese Antwort ist besser</translation>
-  </message>
-  <message>
-   <source>Other is better</source>
-   <translation>Andere ist besser</translation>
-  </message>
-  <message>
-   <source>Compare: the other answer is better</source>
-   <translation>Vergleich: die andere Antwort ist besser</translation>
-  </message>
-  <message>
-   <source>Undo</source>
-   <translation>Rückgängig</translation>
-  </message>
-  <message>
-   <source>Take the last verdict back</source>
-   <translation>Das letzte Urteil zurücknehmen</translation>
-  </message>
-  <message>
-   <source>{what} (key {key} at the answer)</source>
-   <translation>{what} (Taste {key} bei der Antwort)</translation>
   </message>
   <message>
    <source>Choose a reader's folder</source>
