@@ -14,7 +14,7 @@ from torch import Tensor
 
 from asap.inference.calibration import best_log_odds, best_mean
 from asap.models.asap import Asap
-from asap.models.load import preferred_dtype
+from asap.models.load import PROCESSOR, preferred_dtype
 from asap.models.mini import MINI_GRID, AsapMini
 from asap.models.phrase_encoder import tokenise
 from asap.models.wordpiece import WordPiece
@@ -45,6 +45,11 @@ class Grounder(Protocol):
     grid: GridConfig
     calibration: Mapping[str, Any] | None
     cost: EncoderCost
+    device: torch.device
+
+    def place(self, device: torch.device) -> None:
+        """Where images are encoded from now on; sentences and matches stay on the processor, where they are quick enough."""
+        ...
 
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         """Network input -> what is kept of a volume, [N, C].
@@ -95,13 +100,20 @@ class AsapGrounder:
         self.cost = EncoderCost(encoder.depth, multiplied / MULTIPLICATIONS_PER_S)
         self._model = model.eval()
         self._tokenizer = tokenizer
+        self.device = PROCESSOR
+
+    def place(self, device: torch.device) -> None:
+        """Where images are encoded from now on."""
+        self._model.image_encoder.to(device)
+        self._model.image_head.to(device)
+        self.device = device
 
     @torch.inference_mode()
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         """Unit features of the tokens, [N, D], float16: half the memory of a case, and a cosine is off by less than 1e-5."""
         rows = FRUGAL_ROWS if frugal else None
-        v_BND = self._model.project_image(self._model.encode_image(image_11HWD, pause=pause, rows=rows))
-        return torch.nn.functional.normalize(v_BND[0], dim=-1).to(torch.float16)
+        v_BND = self._model.project_image(self._model.encode_image(image_11HWD.to(self.device), pause=pause, rows=rows))
+        return torch.nn.functional.normalize(v_BND[0], dim=-1).to(torch.float16).cpu()
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -142,18 +154,25 @@ class MiniGrounder:
         self._model = model.eval()
         self._parts, self._features = model.config.parts, model.config.features
         self.cost = EncoderCost(model.image.pauses, MINI_SECONDS)
+        self.device = PROCESSOR
+
+    def place(self, device: torch.device) -> None:
+        """Where images are encoded from now on."""
+        self._model.image.to(device)
+        self.device = device
 
     @torch.inference_mode()
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
-        """Unit features of the cells, [N, P * F], bfloat16. Computed as in training: bfloat16 where the processor has it."""
+        """Unit features of the cells, [N, P * F], bfloat16. Computed as in training: bfloat16 where the device has it."""
+        kind, rounded = self.device.type, preferred_dtype(self.device) == torch.bfloat16
 
         def give_way() -> None:
-            with torch.autocast("cpu", enabled=False):  # a sentence answered meanwhile is not to be rounded
+            with torch.autocast(kind, enabled=False):  # a sentence answered meanwhile is not to be rounded
                 pause()
 
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=preferred_dtype() == torch.bfloat16):
-            cells_BNPF = self._model.image(image_11HWD, pause=give_way, rows=FRUGAL_ROWS if frugal else None)
-        return cells_BNPF[0].flatten(1).to(torch.bfloat16)  # type: ignore[no-any-return]
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=rounded):
+            cells_BNPF = self._model.image(image_11HWD.to(self.device), pause=give_way, rows=FRUGAL_ROWS if frugal else None)
+        return cells_BNPF[0].flatten(1).to(torch.bfloat16).cpu()  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:

@@ -10,7 +10,7 @@ from asap.inference.feature_store import FeatureStore
 from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
 from asap.models.catalog import MODELS, model_folder
 from asap.models.finding_head import load_finding_head
-from asap.models.load import LoadedMini, LoadedModel, load_model
+from asap.models.load import LoadedMini, LoadedModel, load_model, preferred_device
 from asap.models.load_segmentation import SegmentationHeads, belongs_to, load_segmentation, segmentation_folder
 from asap.preprocess import GridConfig
 
@@ -18,12 +18,14 @@ from asap.preprocess import GridConfig
 def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
     """Load by catalogue name, or by the path of a folder with weights. Raises WeightsError or InputError.
 
+    Images are encoded on a GPU where there is one; everything else is computed on the processor.
     store: where encoded cases are kept on disk.
     """
     if source not in MODELS and not Path(source).is_dir():
         raise InputError(f"There is no model of this name; known are {', '.join(MODELS)}, or name a folder with weights.")
     loaded = load_model(source if source in MODELS else Path(source))
     grounder = grounder_of(loaded)
+    grounder.place(preferred_device())
     findings = None
     if source not in MODELS or MODELS[source].seed is None:  # what is made from a seed has no folder
         folder = model_folder(source) if source in MODELS else Path(source)

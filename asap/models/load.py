@@ -23,6 +23,7 @@ from asap.models.wordpiece import WordPiece
 if TYPE_CHECKING:
     from asap.models.mini import AsapMini
 
+PROCESSOR = torch.device("cpu")
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -75,8 +76,15 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     model.load_state_dict(dict(tensors), strict=True, assign=True)
 
 
-def preferred_dtype() -> torch.dtype:
-    """bfloat16 where the processor has instructions for it (AVX512-BF16, AMX), else float32."""
+def preferred_device() -> torch.device:
+    """A GPU where torch finds one (CUDA_VISIBLE_DEVICES="" hides it), else the processor."""
+    return torch.device("cuda") if torch.cuda.is_available() else PROCESSOR
+
+
+def preferred_dtype(device: torch.device = PROCESSOR) -> torch.dtype:
+    """bfloat16 where the device has instructions for it (AVX512-BF16, AMX; NVIDIA from Ampere on), else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # there is no public question for this
     return torch.bfloat16 if supported is not None and supported() else torch.float32
 

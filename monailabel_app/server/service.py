@@ -244,7 +244,7 @@ class Service:
             "capabilities": list(KINDS),
             "models": [_model_info(name, engine) for name, engine in self._engines.items()],
             "default_model": self._default_model,
-            "device": "cpu",
+            "device": self._engines[self._default_model].grounder.device.type,
             "queue": {"length": self.worker.lanes.waiting(), "limit": config.queue},
             "sessions": {"open": len(self.sessions), "limit": config.sessions},
             "limits": {

@@ -14,6 +14,7 @@ from asap.errors import Cancelled, InputError
 from asap.inference.engine import Engine
 from asap.inference.features import FeatureCache, StudyFeatures
 from asap.inference.memory import is_out_of_memory
+from asap.models.load import PROCESSOR
 from asap.volume import Volume
 from monailabel_app.lib.turns import Work
 from monailabel_app.server.answers import coverage_record
@@ -117,20 +118,29 @@ class Worker:
         except InputError as error:
             raise unprocessable(str(error), "bad_volume") from error
         self.lanes.give_way(job)
-        try:
-            features = self._encode(job, volume, frugal=False)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            features = None
-        if features is None:  # outside the handler, whose traceback would keep the memory of the failed attempt
-            self._make_room(job)
-            features = self._encode(job, volume, frugal=True)
+        features = self._encode_in_memory(job, volume)
         engine = self.engines[question.model]
         study.coverage = coverage_record(engine, features)
         if not self.shelf.add(study, question.model, features) and study.owner is not None:
             engine.forget(study.owner, features.identity)  # released meanwhile
         return features
+
+    def _encode_in_memory(self, job: Job, volume: Volume) -> StudyFeatures:
+        """The ladder for short memory: as ever; with other cases put away and in small pieces; without the GPU."""
+        grounder = self.engines[job.question.model].grounder
+        rungs = ["as ever", "in small pieces"] + ["on the processor"] * (grounder.device != PROCESSOR)
+        for rung in rungs:
+            if rung == "in small pieces":
+                self._make_room(job)
+            elif rung == "on the processor":
+                job.notice("out_of_memory", "The GPU's memory is too short: from now on the processor encodes, more slowly.")
+                grounder.place(PROCESSOR)
+            try:
+                return self._encode(job, volume, frugal=rung == "in small pieces")
+            except Exception as error:  # the next rung is outside the handler, whose traceback keeps what the attempt held
+                if rung == rungs[-1] or not is_out_of_memory(error):
+                    raise
+        raise AssertionError("the last rung returns or raises")
 
     def _encode(self, job: Job, volume: Volume, *, frugal: bool) -> StudyFeatures:
         return self.engines[job.question.model].encode(
@@ -143,7 +153,7 @@ class Worker:
         )
 
     def _make_room(self, job: Job) -> None:
-        """The ladder for short memory: every other case is put away; the caller goes on in small pieces."""
+        """Every other case is put away; the caller goes on in small pieces."""
         job.notice("out_of_memory", "Memory is short: other cases were put away and this one is tried again, more slowly.")
         self.shelf.drop_others(job.study)
         for engine in self.engines.values():

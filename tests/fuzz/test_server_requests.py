@@ -1,6 +1,7 @@
 """Requests made from the server's own API document, good and bad, against the real server: never a server error.
 
-The seed is fixed. The quick form sends 300 requests, the long one at least 2,000; ASAP_FUZZ_REQUESTS=N sends as many as a release wants.
+The seed is fixed. The quick form sends 300 requests, the long one at least 2,000; ASAP_FUZZ_REQUESTS=N sends as many as
+a release wants.
 """
 
 from __future__ import annotations

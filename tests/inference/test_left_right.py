@@ -34,6 +34,10 @@ class BrightestCell:
     calibration: Mapping[str, Any] | None = None
     cost = EncoderCost(pauses=1, seconds=0.1)
     grid = GridConfig(spacing_mm=(3.0, 3.0, 3.0), shape=(112, 112, 112), cell=(8, 8, 8))
+    device = torch.device("cpu")
+
+    def place(self, device: torch.device) -> None:
+        self.device = device
 
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         return torch.nn.functional.max_pool3d(image_11HWD, 8).flatten()[:, None]

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from torch import Tensor
@@ -55,12 +56,16 @@ class GatedGrounder:
         self.name, self.weights_sha256, self.grid = real.name, real.weights_sha256, real.grid
         self.calibration, self.cost = real.calibration, real.cost
         self.match, self.heat, self.evidence = real.match, real.heat, real.evidence
+        self.device = real.device
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.failures: list[Exception] = []
         self.frugal: list[bool] = []
         self.sentence_delay_s = 0.0
+
+    def place(self, device: torch.device) -> None:
+        self.device = device
 
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         self.frugal.append(frugal)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.server.front import HEART, Caller, Front, chest, running, wait_for
 
@@ -135,6 +136,22 @@ def test_memory_that_runs_short_once_costs_the_other_cases_and_not_the_job(front
     assert caller("GET", f"/studies/{other}").json()["encoded"] == []
     caller.encode(other)  # still on disk
     assert len(front.grounder.frugal) == 3
+
+
+def test_a_gpu_that_stays_too_small_is_left_for_the_processor(front: Front) -> None:
+    """No GPU is needed: the tiny model says it sits on one and fails as one does; where it is placed next is what counts."""
+    caller = front.caller()
+    study = caller.upload()
+    front.grounder.place(torch.device("cuda"))
+    assert caller("GET", "/info").json()["device"] == "cuda"
+    front.grounder.failures = [torch.OutOfMemoryError("CUDA out of memory."), torch.OutOfMemoryError("CUDA out of memory.")]
+    job = caller.ask(study).json()["job"]
+    caller.wait(job, "done")
+    told = [line for line in caller("GET", f"/jobs/{job}/events").text.splitlines() if '"notice"' in line]
+    assert len(told) == 2
+    assert "processor" in told[-1]
+    assert front.grounder.frugal == [False, True, False]
+    assert caller("GET", "/info").json()["device"] == "cpu"
 
 
 @pytest.mark.parametrize("kind", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")])

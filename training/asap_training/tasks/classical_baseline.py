@@ -18,6 +18,7 @@ from torch import Tensor
 from asap.inference.calibration import best_mean
 from asap.inference.grounder import EncoderCost
 from asap.lungs import LungMasks, segment_lungs
+from asap.models.load import PROCESSOR
 from asap.models.mini import MINI_GRID
 from asap.pause import Pause, no_pause
 from asap.preprocess import GridConfig
@@ -58,6 +59,10 @@ class ClassicalBaseline:
     grid: GridConfig = MINI_GRID
     calibration: Mapping[str, Any] | None = None
     cost = EncoderCost(pauses=1, seconds=1.0)
+    device = PROCESSOR
+
+    def place(self, device: torch.device) -> None:
+        """Nothing here is worth a GPU: it stays on the processor."""
 
     def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
         """Maps and places, [N, len(MAPS) + 3]; nothing here takes enough memory for `frugal` to matter."""
