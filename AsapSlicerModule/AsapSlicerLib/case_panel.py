@@ -174,7 +174,7 @@ class CasePanel:
             return
         allowed = str(self._settings.value(ALLOWED_KEY) or "").split()
         self._settings.setValue(ALLOWED_KEY, " ".join(sorted({*allowed, self._logic.url})))
-        self._logic.allow()
+        self._logic.session.allow()
         self._enable()
 
     def _display_changed(self) -> None:

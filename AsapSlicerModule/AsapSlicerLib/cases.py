@@ -18,6 +18,7 @@ from asap.client.protocol import CancelFlag
 from . import volume_nodes
 from .background import Work
 from .i18n import _
+from .identity import voxel_identity
 from .resample import Stopped, hu_bytes, resample_for_model
 from .volume_nodes import SourceImage
 
@@ -60,6 +61,13 @@ class Cases:
         self._lock = threading.Lock()
         self._by_stamp: dict[tuple[Any, ...], OpenCase] = {}
         self._by_content: dict[str, OpenCase] = {}
+        self._identities: dict[tuple[Any, ...], str] = {}
+
+    def identity(self, source: CaseSource) -> str:
+        """`voxel_identity` of a volume, taken once as long as its voxels stay."""
+        if source.image.stamp not in self._identities:
+            self._identities[source.image.stamp] = voxel_identity(source.image)
+        return self._identities[source.image.stamp]
 
     def open(self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag) -> OpenCase:
         """The study for this volume: known already, held by the server, or uploaded now. Raises ClientError or Cancelled."""

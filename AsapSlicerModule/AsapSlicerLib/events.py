@@ -26,6 +26,7 @@ Kind = Literal[
     "worklist",
     "question",
     "display",
+    "exported",
 ]
 log = logging.getLogger(__name__)
 

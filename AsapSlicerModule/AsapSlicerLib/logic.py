@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import vtk
 
-from asap.client import GroundAnswer, ModelInfo, Progress, SentenceAnswer, ServerInfo
+from asap.client import EncodeAnswer, GroundAnswer, ModelInfo, Progress, SentenceAnswer, ServerInfo
 from asap.review import Review, State, new_review, pack_ahead
 
 from . import coverage, lesions, regions, review_nodes
@@ -29,14 +28,16 @@ from .session import Session
 from .volume_nodes import Point
 
 __all__ = ["AsapLogic", "CaseState", "Event"]
-CANCELLABLE = ("encode", "ground", "ask", "segment", lesions.KEY)
+Answer = TypeVar("Answer")
+Merge = Callable[[GroundAnswer, str], Review]
+CANCELLABLE = ("encode", "ground", "ask", "draft", "segment", "documents", lesions.KEY)
 
 
 class AsapLogic:
     """One scene, at most one server, one report under review.
 
     consent: asked once per server, on the GUI thread, before anything of a case leaves this computer; gets the server's address.
-    A face that must first ask returns False, is told by the event "consent", and calls `allow()` when the reader agrees.
+    A face that must first ask returns False, is told by the event "consent", and calls `session.allow()` when the reader agrees.
     """
 
     def __init__(self, scene: Any, consent: Callable[[str], bool], background: Background | None = None) -> None:
@@ -49,10 +50,9 @@ class AsapLogic:
         self.review: Review | None = None
         self.kept_by: Callable[[Review], None] | None = None
         self.regions = regions.Regions(scene, self.background, self.tell, self.fail)
-        self.session = Session(self.background, self.parameters, consent, self.tell, self.fail)
-        self.lesions = lesions.Lesions(
-            scene, self.background, self.session, tell=self.tell, failed=self.fail, progressed=self.progressed
-        )
+        ears: Any = {"tell": self.tell, "failed": self.fail, "progressed": self.progressed}
+        self.session = Session(self.background, self.parameters, consent, **ears)
+        self.lesions = lesions.Lesions(scene, self.background, self.session, **ears)
         self._earlier: dict[tuple[int, str], tuple[SentenceAnswer, str]] = {}
         self._tags = [
             scene.AddObserver(scene.EndCloseEvent, lambda *_args: self._scene_closed()),
@@ -94,14 +94,6 @@ class AsapLogic:
         """The model that will answer."""
         return self.session.model
 
-    def allow(self) -> None:
-        """The reader agrees that cases go to this server; what waited for that goes on."""
-        self.session.allow()
-
-    def refuse(self) -> None:
-        """The reader does not agree; what waited is dropped."""
-        self.session.refuse()
-
     # case
 
     @property
@@ -123,17 +115,14 @@ class AsapLogic:
 
     def encode(self) -> None:
         """Bring the chosen case to the server and encode it, so that every sentence is answered at once."""
-        if (plan := self.session.plan(self.volume, self.encode)) is None:
-            return
 
-        def run(work: Work) -> tuple[OpenCase, Any]:
-            ask = partial(plan.client.encode, model=plan.model.name, fine=plan.fine, progress=work.report, cancel=work)
-            return plan.on_study(work, ask)
+        def act(work: Work, plan: Plan, study: str) -> EncodeAnswer:
+            return plan.client.encode(study, model=plan.model.name, fine=plan.fine, progress=work.report, cancel=work)
 
-        def done(result: tuple[OpenCase, Any]) -> None:
-            self.case_ready(plan, result[0], result[1].coverage)
+        def done(plan: Plan, case: OpenCase, answer: EncodeAnswer, _seen: Any) -> None:
+            self.case_ready(plan, case, answer.coverage)
 
-        self.background.start(run, done=done, failed=self.fail, progressed=self.progressed, key="encode")
+        self.session.ask_about(self.volume, "encode", act, done=done, again=self.encode, seen=True)
 
     def cancel(self) -> bool:
         """Stop what is under way. False when nothing was."""
@@ -155,69 +144,86 @@ class AsapLogic:
         if not text.strip():
             self.fail(ValueError(_("There is no report yet; paste one or load a text file.")))
             return
-        if self.review is not None and self.review.signature is not None:
-            self.fail(ValueError(_("This CT's report is signed and stays as it is; add an amendment.")))
+        if not self.is_open():
             return
-        self._ground({"report": text}, lambda answer: new_review(text, answer, self.review))
+        self._ground({"report": text}, lambda answer, input_sha256: new_review(text, answer, self.review, input_sha256))
 
     def ground(self, sentences: Sequence[str]) -> None:
         """Ask for further sentences; they are added to the review and the last one is shown."""
         wanted = [words for sentence in sentences if (words := " ".join(sentence.split()))]
 
-        def merged(answer: GroundAnswer) -> Review:
+        def merged(answer: GroundAnswer, input_sha256: str) -> Review:
             added = replace(answer, sentences=tuple(replace(one, section=None) for one in answer.sentences))
-            return (self.review or Review("", "", "", ())).extended(added)
+            return (self.review or Review("", "", "", (), input_sha256=input_sha256)).extended(added)
 
         if wanted:
             self._ground({"sentences": wanted}, merged, show_last=True)
 
-    def _ground(self, what: dict[str, Any], merge: Callable[[GroundAnswer], Review], *, show_last: bool = False) -> None:
-        if (plan := self.session.plan(self.volume, lambda: self._ground(what, merge, show_last=show_last))) is None:
-            return
-        known = self.case is not None and self.case.seen is not None
-
-        def act(work: Work, study: str) -> tuple[GroundAnswer, Any]:
+    def _ground(self, what: dict[str, Any], merge: Merge, *, show_last: bool = False) -> None:
+        def act(work: Work, plan: Plan, study: str) -> tuple[GroundAnswer, str]:
             answer = plan.client.ground(study, **what, model=plan.model.name, fine=plan.fine, progress=work.report, cancel=work)
             pack_ahead(answer)
-            return answer, None if known else plan.client.study(study).coverage
+            return answer, plan.cases.identity(plan.source)
 
-        def done(result: tuple[OpenCase, tuple[GroundAnswer, Any]]) -> None:
-            case, (answer, seen) = result
+        def done(result: tuple[GroundAnswer, str]) -> None:
+            if self.reviewed(lambda: merge(*result), result[0].notice) and show_last and self.review is not None:
+                self.show([len(self.review.sentences) - 1])
+
+        self.on_case("ground", act, done, lambda: self._ground(what, merge, show_last=show_last))
+
+    def is_open(self) -> bool:
+        """Whether the report may change; the reader is told when it is signed."""
+        if self.review is None or self.review.signature is None:
+            return True
+        self.fail(ValueError(_("This CT's report is signed and stays as it is; add an amendment.")))
+        return False
+
+    def reviewed(self, make: Callable[[], Review], notice: str) -> bool:
+        """Go on with a review made from what a server answered. False when it was signed or changed meanwhile."""
+        if not self.is_open():
+            return False
+        try:
+            made = make()
+        except ValueError as error:
+            self.fail(error)
+            return False
+        self.view.follow(self.review, made)
+        self.keep(made)
+        self.tell(Event("report", notice))
+        return True
+
+    def on_case(
+        self, key: str, act: Callable[[Work, Plan, str], Answer], done: Callable[[Answer], None], again: Callable[[], None]
+    ) -> None:
+        """Ask the server about the chosen case (`Session.ask_about`). done: called when the volume is still the chosen one."""
+
+        def arrived(plan: Plan, case: OpenCase, answer: Answer, seen: Any) -> None:
             volume = self.scene.GetNodeByID(plan.source.node_id)
             if volume is None or volume is not self.volume:
                 return
-            if not known:
+            if seen is not None:
                 self.case_ready(plan, case, seen)
-            try:
-                merged = merge(answer)
-            except ValueError as error:  # signed or changed while the answer was on its way
-                self.fail(error)
-                return
-            self.view.follow(self.review, merged)
-            self.keep(merged)
-            self.tell(Event("report", answer.notice))
-            if show_last and self.review is not None:
-                self.show([len(self.review.sentences) - 1])
+            done(answer)
 
-        self.background.start(
-            lambda work: plan.on_study(work, partial(act, work)),
-            done=done,
-            failed=self.fail,
-            progressed=self.progressed,
-            key="ground",
-        )
+        known = self.case is not None and self.case.seen is not None
+        self.session.ask_about(self.volume, key, act, done=arrived, again=again, seen=known)
+
+    def change(self, make: Callable[[Review], Review]) -> bool:
+        """Go on with a changed review; ends in the event "report". False, and "error" says why, where it may not be changed."""
+        if self.review is None:
+            return False
+        try:
+            changed = make(self.review)
+        except ValueError as error:
+            self.fail(error)
+            return False
+        self.keep(changed)
+        self.tell(Event("report"))
+        return True
 
     def decide(self, index: int, state: State) -> None:
         """Accept, reject, or take a sentence back to draft."""
-        if self.review is None:
-            return
-        try:
-            decided = self.review.decided(index, state, self.parameters.reader)
-        except ValueError as error:
-            self.fail(error)
-            return
-        self.keep(decided)
-        self.tell(Event("report"))
+        self.change(lambda review: review.decided(index, state, self.parameters.reader))
 
     @property
     def can_undo(self) -> bool:
@@ -241,18 +247,13 @@ class AsapLogic:
         """Give a sentence other words; with a server, its map follows."""
         if self.review is None or text.split() == self.review.sentences[index].text.split():
             return
-        try:
-            edited = self.review.decided(index, "edited", self.parameters.reader, text)
-        except ValueError as error:
-            self.fail(error)
-            return
         before = self.review.sentences[index]
+        if not self.change(lambda review: review.decided(index, "edited", self.parameters.reader, text)):
+            return
         self._earlier[index, before.text] = (before.answer, before.weights_sha256)
-        self.keep(edited)
-        self.tell(Event("report"))
         words = self.review.sentences[index].text
 
-        def merged(answer: GroundAnswer) -> Review:
+        def merged(answer: GroundAnswer, _input_sha256: str) -> Review:
             current = self.review
             if current is None or index >= len(current.sentences) or current.sentences[index].text != words:
                 raise ValueError(_("The report was changed meanwhile."))

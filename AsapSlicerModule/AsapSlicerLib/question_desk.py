@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from asap.client import QuestionAnswer
@@ -16,7 +15,7 @@ from asap.review import Review, ReviewedAnswer, Verdict
 from asap.review.worklist import rivals
 
 from .background import Work
-from .cases import OpenCase, Plan
+from .cases import Plan
 from .events import Event
 from .evidence import draw_place
 from .i18n import _
@@ -117,21 +116,12 @@ class QuestionDesk:
         except ValueError as error:
             logic.fail(error)
             return
-        if (plan := logic.session.plan(logic.volume, lambda: self.ask(words))) is None:
-            return
-        known = logic.case is not None and logic.case.seen is not None
 
-        def act(work: Work, study: str) -> tuple[QuestionAnswer, Any]:
+        def act(work: Work, plan: Plan, study: str) -> tuple[QuestionAnswer, str]:
             answer = plan.client.ask(study, words, model=plan.model.name, progress=work.report, cancel=work)
-            return answer, None if known else plan.client.study(study).coverage
+            return answer, plan.cases.identity(plan.source)
 
-        logic.background.start(
-            lambda work: plan.on_study(work, partial(act, work)),
-            done=partial(self._answered, plan, known),
-            failed=logic.fail,
-            progressed=logic.progressed,
-            key=TASK,
-        )
+        logic.on_case(TASK, act, lambda result: self._answered(*result), lambda: self.ask(words))
 
     def show(self, index: int, place: int = 0) -> None:
         """Show an answer and draw one of its places; its time counts from now."""
@@ -189,12 +179,8 @@ class QuestionDesk:
             return
         self._logic.tell(Event("question"))
 
-    def _answered(self, plan: Plan, known: bool, result: tuple[OpenCase, tuple[QuestionAnswer, Any]]) -> None:
-        logic, (case, (answer, seen)) = self._logic, result
-        if logic.volume is None or logic.scene.GetNodeByID(plan.source.node_id) is not logic.volume:
-            return
-        if not known:
-            logic.case_ready(plan, case, seen)
+    def _answered(self, answer: QuestionAnswer, input_sha256: str) -> None:
+        logic = self._logic
         places = [part.statement for part in answer.evidence if part.probability is None or part.probability > DENIED_UP_TO]
         given = ReviewedAnswer(
             answer.question,
@@ -205,7 +191,7 @@ class QuestionDesk:
             places[0] if places else None,
             further=tuple(places[1:]),
         )
-        review = logic.review or Review("", answer.model.name, answer.notice, ())
+        review = logic.review or Review("", answer.model.name, answer.notice, (), input_sha256=input_sha256)
         try:
             logic.keep(review.asked(given))
         except ValueError as error:  # signed while the answer was on its way

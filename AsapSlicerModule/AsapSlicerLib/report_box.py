@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import qt
 
+from .documents import export_all, no_dicom
+from .drafting import can_draft, draft_report
 from .events import Event, error_event
 from .i18n import _
 from .logic import AsapLogic
@@ -21,6 +24,7 @@ class ReportBox:
     def __init__(self, form: Any) -> None:
         self._logic: AsapLogic | None = None
         self._stored: list[StoredReport] = []
+        self.audit_sha256: Callable[[], str] = str
         self.text = qt.QPlainTextEdit()
         self.text.setPlaceholderText(_("Paste a report here."))
         self.text.setAccessibleName(_("Report text"))
@@ -33,7 +37,17 @@ class ReportBox:
         self.stored.activated.connect(lambda *_args: self._load_stored())
         self.stored.setVisible(False)
         self.ask = button(_("Find sentences"), _("Ask where every sentence of the report is true."), self._read_report)
+        self.draft = button(
+            _("Draft a report"),
+            _("The server writes a report; every sentence comes with its place and how sure it is."),
+            self._draft,
+        )
         self.export = button(_("Export..."), _("Write the reviewed report as JSON, FHIR, Markdown or text."), self._export)
+        self.export_all = button(
+            _("Export all..."),
+            _("Write every document into a folder: JSON, FHIR, Markdown, text, and from the server PDF and DICOM."),
+            self._export_all,
+        )
         self.sentence = qt.QLineEdit()
         self.sentence.setPlaceholderText(_("Or type one sentence and press Enter"))
         self.sentence.setAccessibleName(_("One sentence"))
@@ -41,7 +55,8 @@ class ReportBox:
         self.told = label("AsapReportFile")
         self.told.setVisible(False)
         form.addRow(self.text)
-        form.addRow(row(self.load, self.ask, self.export))
+        form.addRow(row(self.load, self.ask, self.draft))
+        form.addRow(row(self.export, self.export_all))
         form.addRow(self.stored)
         form.addRow(self.told)
         form.addRow(self.sentence)
@@ -60,8 +75,12 @@ class ReportBox:
         ready = logic is not None and logic.server is not None and logic.volume is not None
         for widget in (self.ask, self.sentence):
             widget.setEnabled(ready)
+        self.draft.setEnabled(logic is not None and can_draft(logic))
         review = logic.review if logic is not None else None
         self.export.setEnabled(review is not None)
+        self.export_all.setEnabled(review is not None)
+        if event.kind == "exported":
+            self._tell(event.message)
         if event.kind == "report" and review is not None and review.report and not self._typed():
             self.text.setPlainText(review.report)
 
@@ -83,6 +102,12 @@ class ReportBox:
             done=lambda _none: self._tell(_("The reviewed report was written.")),
             failed=lambda error: self._tell(error_event(error).message),
         )
+
+    def export_folder(self, folder: Path) -> None:
+        """Write every document that can be had into a new folder there."""
+        if self._logic is not None:
+            self._tell(no_dicom(self._logic))
+            export_all(self._logic, folder, self.audit_sha256())
 
     def _typed(self) -> str:
         return str(read(self.text, "plainText")).strip()
@@ -119,6 +144,15 @@ class ReportBox:
         chosen = qt.QFileDialog.getSaveFileName(None, _("Export the reviewed report"), "", kinds)
         if name := chosen if isinstance(chosen, str) else chosen[0]:
             self.export_file(Path(name))
+
+    def _export_all(self) -> None:
+        chosen = qt.QFileDialog.getExistingDirectory(None, _("Choose a folder; a new one is made in it"))
+        if chosen:
+            self.export_folder(Path(str(chosen)))
+
+    def _draft(self) -> None:
+        if self._logic is not None:
+            draft_report(self._logic)
 
     def _read_report(self) -> None:
         if self._logic is not None:

@@ -15,22 +15,24 @@ from .i18n import _
 
 
 def reviewed_text(review: Review) -> str:
-    """The report as it stands: rejected sentences left out, those nobody has reviewed marked so."""
+    """The report as it stands, without what was rejected or is in doubt; what nobody has reviewed is marked so."""
     lines, section = [review.notice, ""], None
     for sentence in review.sentences:
-        if sentence.state == "rejected":
+        if not sentence.in_report:
             continue
         if sentence.answer.section != section:
             section = sentence.answer.section
             lines.append(f"{(section or _('added')).upper()}:")
-        lines.append(sentence.text if sentence.state != "draft" else _("[not reviewed] {text}").format(text=sentence.text))
-    rejected = sum(sentence.state == "rejected" for sentence in review.sentences)
+        said = sentence.text if sentence.state != "draft" else _("[not reviewed] {text}").format(text=sentence.text)
+        remark = "" if sentence.drafted is None else sentence.drafted.words
+        lines.append(f"{said} [{remark}]" if remark else said)
+    left_out = sum(not sentence.in_report for sentence in review.sentences)
     readers = sorted({step.author for sentence in review.sentences for step in sentence.decisions if step.author})
-    text = _("{done} of {all} sentences reviewed, {rejected} rejected and left out; {readers}; {time}")
+    text = _("{done} of {all} sentences reviewed, {left_out} left out; {readers}; {time}")
     told = text.format(
         done=review.reviewed,
-        all=len(review.sentences),
-        rejected=rejected,
+        all=review.reviewed + review.waiting,
+        left_out=left_out,
         readers=", ".join(readers) or _("unnamed"),
         time=time_now(),
     )
@@ -52,16 +54,24 @@ def write_report(path: Path, review: Review) -> None:
     name = path.name.lower()
     kinds = ((".fhir.json", diagnostic_report), (".json", review_json), (".md", review_markdown))
     content = next((make for ending, make in kinds if name.endswith(ending)), reviewed_text)(review)
+    try:
+        write_whole(path, content.encode())
+    except OSError as error:
+        raise ValueError(_("The report could not be written there; choose another folder.")) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all. OSError; an older file stays then."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".asap-", delete=False) as file:
             temporary = Path(file.name)
-            file.write(content.encode())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except OSError:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
-        raise ValueError(_("The report could not be written there; choose another folder.")) from error
+        raise

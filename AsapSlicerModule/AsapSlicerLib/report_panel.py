@@ -40,6 +40,8 @@ WORD: dict[str, Callable[[], str]] = {
     "accepted": lambda: _("accepted"),
     "edited": lambda: _("edited"),
     "rejected": lambda: _("rejected"),
+    "held back": lambda: _("held back"),
+    "contradicted": lambda: _("contradicted"),
     "findings": lambda: _("findings"),
     "impression": lambda: _("impression"),
     "technique": lambda: _("technique"),
@@ -55,6 +57,11 @@ def word(name: str) -> str:
     """An assertion, a state or a section in the reader's language."""
     known = WORD.get(name)
     return name if known is None else known()
+
+
+def state_of(sentence: ReviewedSentence) -> str:
+    """What the reader decided, or what the draft itself doubts while nobody has."""
+    return sentence.drafted.state if sentence.doubted and sentence.drafted is not None else sentence.state
 
 
 class ReportPanel:
@@ -77,6 +84,7 @@ class ReportPanel:
         self.report.start_logic(logic)
         self.lesion.start_logic(logic)
         self.signing.start_logic(logic)
+        self.report.audit_sha256 = lambda: self.signing.audit_sha256
         self._show_report()
 
     def on_event(self, event: Event) -> None:
@@ -297,7 +305,7 @@ class ReportPanel:
             self.progress.setText("")
         else:
             told = _("{done} of {all} reviewed")
-            self.progress.setText(told.format(done=review.reviewed, all=len(review.sentences)))
+            self.progress.setText(told.format(done=review.reviewed, all=review.reviewed + review.waiting))
         self._show_details()
         self._enable()
 
@@ -308,11 +316,13 @@ class ReportPanel:
         item.setData(WORDS, qt.Qt.UserRole, index)
         item.setText(SAYS, word(answer.assertion))
         item.setText(CONFIDENCE, "" if answer.confidence is None else f"{PERCENT * answer.confidence:.0f} %")
-        item.setText(STATE, word(sentence.state))
-        item.setToolTip(WORDS, f"<p>{escape(sentence.text)}</p>")
-        if answer.map is None:
+        item.setText(STATE, word(state_of(sentence)))
+        remark = "" if sentence.drafted is None else sentence.drafted.words
+        item.setToolTip(WORDS, f"<p>{escape(sentence.text)}</p>" + (f"<p>{escape(remark)}</p>" if remark else ""))
+        if answer.map is None or sentence.doubted:
             for column in range(4):
                 item.setForeground(column, qt.QBrush(qt.QColor(GREY, GREY, GREY)))
+        if answer.map is None:
             return item
         item.setCheckState(WORDS, qt.Qt.Checked if checked else qt.Qt.Unchecked)
         swatch = qt.QPixmap(SWATCH_PIXELS, SWATCH_PIXELS)
@@ -336,6 +346,8 @@ class ReportPanel:
         if sentence is None:
             return []
         answer, lines = sentence.answer, []
+        if sentence.drafted is not None and sentence.drafted.words:
+            lines.append(f"{sentence.drafted.words[:1].upper()}{sentence.drafted.words[1:]}")
         if answer.reason is not None:
             lines.append(answer.reason)
         if sentence.text != answer.text:

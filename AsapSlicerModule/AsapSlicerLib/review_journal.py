@@ -25,6 +25,11 @@ class ReviewJournal:
         """Where the chosen CT's review is kept, or None."""
         return self._kept.journal.folder if self._kept is not None and self._volume is self._logic.volume else None
 
+    @property
+    def audit_sha256(self) -> str:
+        """Head of the audit trail of the chosen CT's review, "" without one."""
+        return self._kept.journal.head_sha256 if self._kept is not None and self.folder is not None else ""
+
     def keep_in(self, folder: Path) -> None:
         """Keep the review in a folder from now on; a review that is there goes on where the scene has none.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from asap.client import AsapClient, ClientError, ModelInfo, ServerInfo
+from asap.client import AsapClient, ClientError, ModelInfo, Progress, ServerInfo
 
-from .background import Background
-from .cases import Cases, Plan, case_source
+from .background import Background, Work
+from .cases import Cases, OpenCase, Plan, case_source
 from .events import Event
 from .i18n import _
 from .parameters import Parameters
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class Session:
@@ -25,15 +26,17 @@ class Session:
         background: Background,
         parameters: Parameters,
         consent: Callable[[str], bool],
+        *,
         tell: Callable[[Event], None],
         failed: Callable[[Exception], None],
+        progressed: Callable[[Progress], None],
     ) -> None:
         self.server: ServerInfo | None = None
         self.url = ""
         self.client: AsapClient | None = None
         self.cases = Cases()
         self._background, self._parameters = background, parameters
-        self._consent, self._tell, self._failed = consent, tell, failed
+        self._consent, self._tell, self._failed, self._progressed = consent, tell, failed, progressed
         self._consented: set[str] = set()
         self._waiting: Callable[[], None] | None = None
 
@@ -115,6 +118,36 @@ class Session:
             return None
         self._consented.add(self.url)
         return Plan(client, self.cases, source, model, self._parameters.fine)
+
+    def ask_about(
+        self,
+        volume: Any,
+        key: str,
+        act: Callable[[Work, Plan, str], Answer],
+        *,
+        done: Callable[[Plan, OpenCase, Answer, Any], None],
+        again: Callable[[], None],
+        seen: bool,
+    ) -> None:
+        """Ask the server about a volume in the background, bringing the case there first where that was not done.
+
+        act: on another thread, with the study's id. done: with the answer, and what the model saw unless that is `seen` already.
+        again: see `plan`.
+        """
+        if (plan := self.plan(volume, again)) is None:
+            return
+
+        def run(work: Work) -> tuple[OpenCase, tuple[Answer, Any]]:
+            def asked(study: str) -> tuple[Answer, Any]:
+                return act(work, plan, study), None if seen else plan.client.study(study).coverage
+
+            return plan.on_study(work, asked)
+
+        def arrived(result: tuple[OpenCase, tuple[Answer, Any]]) -> None:
+            case, (answer, coverage) = result
+            done(plan, case, answer, coverage)
+
+        self._background.start(run, done=arrived, failed=self._failed, progressed=self._progressed, key=key)
 
     def refuse(self) -> None:
         """The reader does not agree; what waited is dropped."""

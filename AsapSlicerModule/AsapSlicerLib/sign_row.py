@@ -49,6 +49,11 @@ class SignRow:
         self.reader.setText(logic.parameters.reader)
         self._show()
 
+    @property
+    def audit_sha256(self) -> str:
+        """Head of the journal's audit trail, "" without one."""
+        return "" if self.journal is None else self.journal.audit_sha256
+
     def on_event(self, event: Event) -> None:
         """The logic has news."""
         if event.kind == "report":

@@ -12,8 +12,6 @@ from AsapSlicerLib.colours import heat_colours
 from AsapSlicerLib.lesions import KEY as LESION
 from trame_server.utils.asynchronous import create_task
 
-from asap.review.documents import review_json
-
 from .help_rows import help_rows
 from .read_case import sample_case, sample_report
 from .rows import css
@@ -73,6 +71,7 @@ class Page:
             "open_sample": lambda: bench.open_case(sample_case),
             "sample_report": self._sample_report,
             "read_report": lambda text: bench.read_report(str(text)),
+            "draft": bench.draft,
             "pick": bench.pick,
             "accept": lambda index: bench.decide(index, "accepted"),
             "reject": lambda index: bench.decide(index, "rejected"),
@@ -156,10 +155,11 @@ class Page:
         elif picked is not None and name == "edit" and bench.logic.review is not None:
             self._server.state.update({"editing": picked, "edit_text": bench.logic.review.sentences[picked].text})
 
-    def _export(self) -> str:
-        """The reviewed report as JSON."""
-        review = self._bench.logic.review
-        return "" if review is None else review_json(review)
+    async def _export(self) -> bytes:
+        """The documents of the review as a zip, once they are made."""
+        made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._bench.exporting.begin(lambda data: None if made.done() else made.set_result(data))
+        return await made
 
     def _sample_report(self) -> None:
         self._bench.report_text = self._bench.sample_report or sample_report()

@@ -46,6 +46,11 @@ class ReviewDesk:
         """The folder, or ""."""
         return str(self._journal.folder or "")
 
+    @property
+    def audit_sha256(self) -> str:
+        """Head of that folder's audit trail, or ""."""
+        return self._journal.audit_sha256
+
     def save(self) -> str:
         """The review as a document that `reopen` takes."""
         bench = self._bench

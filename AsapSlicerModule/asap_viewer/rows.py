@@ -9,6 +9,7 @@ from asap.review import Review, ReviewedSentence
 from asap.review.word_diff import word_changes
 
 STATE_WORDS = {"draft": "Draft", "accepted": "Accepted", "edited": "Edited", "rejected": "Rejected"}
+DOUBT_WORDS = {"held back": "Held back by the draft", "contradicted": "Contradicted", "supported": ""}
 ASSERTION_WORDS = {"present": "affirmed"}  # "present" beside "The heart is normal." would read as a finding
 SIDE_WORDS = {"agrees": "side agrees with the lungs", "disagrees": "side disagrees with the lungs"}
 NO_SECTION = "added"  # asked for one by one
@@ -27,13 +28,15 @@ def sections_of(review: Review, colours: dict[int, str]) -> list[dict[str, Any]]
 
 def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any]:
     """One sentence: its words, its state and what the model says, each as text that can be shown as it is."""
-    answer = sentence.answer
+    answer, drafted = sentence.answer, sentence.drafted
     return {
         "id": index,
         "text": sentence.text,
         "changes": changes_of(sentence),
         "state": sentence.state,
-        "state_text": STATE_WORDS[sentence.state],
+        "state_text": DOUBT_WORDS[drafted.state] if sentence.doubted and drafted is not None else STATE_WORDS[sentence.state],
+        "doubt": drafted.state.replace(" ", "-") if sentence.doubted and drafted is not None else "",
+        "remark": "" if drafted is None else drafted.reason if sentence.doubted else drafted.words,
         "assertion": finding_of(answer),
         "confidence": confidence_of(answer),
         "reason": answer.reason or "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from AsapSlicerLib.colours import region_colour
+from AsapSlicerLib.drafting import can_draft
 from AsapSlicerLib.lesions import KEY as LESION
 from AsapSlicerLib.sign_off import can_sign
 
@@ -41,7 +42,9 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "own_threshold": bench.logic.parameters.threshold is None,
         "peak_text": _peak(bench),
         "here": _here(bench),
-        "reviewed": "" if review is None else f"{review.reviewed} of {len(review.sentences)} reviewed",
+        "reviewed": "" if review is None else f"{review.reviewed} of {review.reviewed + review.waiting} reviewed",
+        "can_draft": can_draft(bench.logic),
+        "no_dicom": bench.exporting.note,
         "can_undo": bench.logic.can_undo,
         "unsaved": bench.unsaved,
         "reader": bench.logic.parameters.reader,

@@ -6,11 +6,11 @@ Methods return at once. `poll()` delivers what the background finished; `snapsho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from AsapSlicerLib import review_nodes
+from AsapSlicerLib.drafting import draft_report
 from AsapSlicerLib.logic import AsapLogic, Event
 from AsapSlicerLib.report_sources import report_text
 from AsapSlicerLib.segments import segmentation_of
@@ -22,6 +22,7 @@ from asap.errors import AsapError
 from asap.review import State
 
 from .ask_desk import AskDesk
+from .export_desk import ExportDesk
 from .judge_desk import JudgeDesk
 from .lung_surface import lung_surface
 from .read_case import ReadCase, read_case
@@ -31,16 +32,8 @@ from .segment_desk import SegmentDesk
 from .server_link import ServerLink
 from .snapshot import CASE_NAME, snapshot_of
 from .stored_reports import StoredText, reports_beside
+from .task import Task
 from .views import Views
-
-
-@dataclass(frozen=True)
-class Task:
-    """Work under way, or the outcome of the last. share: 0 to 1, None when unknown."""
-
-    active: bool
-    stage: str
-    share: float | None = None
 
 
 class WorkBench:
@@ -64,6 +57,7 @@ class WorkBench:
         self.segments = SegmentDesk(self.logic, self._failed)
         self.judging = JudgeDesk(self.logic)
         self.asking = AskDesk(self)
+        self.exporting = ExportDesk(self)
         self.problem = ""
         self.caution = ""
         self.asks_consent = ""
@@ -99,7 +93,7 @@ class WorkBench:
         self.caution, self.sample_report, self.stored_reports = case.caution, case.report, ()
         if self.identity:
             self._forget_review()
-        self.identity = case.volume.identity
+        self.identity, self.exporting.series = case.volume.identity, case.folder
         node = self.scene.open(case.volume, CASE_NAME)
         self.views.opened()
         self.logic.choose_volume(node)
@@ -140,6 +134,11 @@ class WorkBench:
         self.report_text = text
         self.begin("Reading the report", lambda: self.read_report(text))
         self.logic.read_report(text)
+
+    def draft(self) -> None:
+        """Let the server write a report; it comes into review sentence by sentence."""
+        self.begin("Drafting a report", self.draft)
+        draft_report(self.logic)
 
     def read_report_file(self, data: bytes) -> None:
         """Take the report out of a text file or a DICOM structured report."""
@@ -263,6 +262,7 @@ class WorkBench:
     def stop(self) -> None:
         """Stop what is under way."""
         self.logic.background.cancel("read")
+        self.exporting.give_up()
         self.logic.cancel()
         self.read_when_ready = False
         self.task = Task(False, "Stopped.")
@@ -282,9 +282,9 @@ class WorkBench:
         """The reader lets the study go to the server it was asked about, or does not."""
         self.asks_consent, self.problem = "", ""
         if agreed:
-            self.logic.allow()
+            self.logic.session.allow()
             return
-        self.logic.refuse()
+        self.logic.session.refuse()
         self.read_when_ready = False
         self.fail("Nothing was sent; a sentence finds its place only once the server has the case.")
         self._retry = self._go_on

@@ -9,6 +9,7 @@ from typing import Any
 from . import checks
 from .address import Address
 from .connection import Request
+from .documents import document_files
 from .errors import ClientError, NotFound, SessionGone
 from .findings import ClassifyAnswer, DraftAnswer, QuestionAnswer, classify_answer, draft_answer, question_answer
 from .jobs import WAIT_S, run_job
@@ -232,6 +233,25 @@ class AsapClient:
         """
         asked = {"task": "report", "threshold": float(threshold), "model": model, "supersede": True, "wait_s": WAIT_S}
         return draft_answer(self._run(study, asked, progress, cancel))
+
+    def documents(
+        self,
+        study: str,
+        review: str,
+        formats: Sequence[str],
+        *,
+        audit_sha256: str = "",
+        model: str | None = None,
+        progress: ProgressCall | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> dict[str, bytes]:
+        """A review as files by name. formats: of "pdf" and "dicom"; the latter for a series of the server's DICOMweb archive.
+
+        review: its one line of JSON, `asap.review.to_json`. Raises JobFailed where the server does not hold the CT as DICOM,
+        RequestRefused for a review that was changed after signing, Cancelled.
+        """
+        asked = {"task": "documents", "review": review, "formats": list(formats), "audit_sha256": audit_sha256}
+        return document_files(self._run(study, {"model": model, "wait_s": WAIT_S, **asked}, progress, cancel))
 
     def heartbeat(self) -> None:
         """Tell the server that this session is alive. Raises SessionGone when it no longer is."""

@@ -9,6 +9,7 @@ from asap.commands.classify import label_record, rounded
 from asap.commands.folder import NOTICE, case_record, grounding_record, prepare_folder, write_listing, write_maps
 from asap.drafts import Draft, DraftSentence
 from asap.figures import report_png
+from asap.figures.doubt import Doubt
 from asap.inference.beam_search import StopRules
 from asap.inference.course import Progress, no_progress
 from asap.inference.engine import Engine
@@ -37,7 +38,8 @@ def report_to_folder(engine: Engine, volume: Volume, options: Report, *, progres
     for number, sentence in enumerate(told):
         progress("drawing", number / max(1, len(told)))
         files[sentence.text] = write_maps(sentence.grounding, volume, out)
-    report_png(volume, [sentence.grounding for sentence in told], out / "report.png")
+    doubts = {one.grounding.sentence.index: Doubt(one.state, one.reason or "") for one in told if one.state != "supported"}
+    report_png(volume, [sentence.grounding for sentence in told], out / "report.png", doubts)
     write_bytes(out / "report.md", markdown(draft).encode())
     document = case_record(engine, features, volume) | {
         "author": draft.author,

@@ -10,6 +10,7 @@ from asap.io.atomic import write_bytes
 from asap.review import Review, ReviewError, from_json, kept_review
 from asap.review.documents import review_json, review_markdown
 from asap.review.fhir import diagnostic_report
+from asap.volume import Volume
 
 MAX_BYTES = 64 * 2**20
 
@@ -19,29 +20,44 @@ def write_documents(source: Path, out: Path, series: Path | None) -> list[str]:
 
     Raises InputError for no review or another series, OutputError.
     """
-    from asap.figures.report_pdf import report_pdf  # noqa: PLC0415 - matplotlib is slow to import
-
     review, audit_sha256 = _read(source)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("The output folder cannot be made; name another one with --out.") from error
-    made = {
+    made = documents_of(review, audit_sha256)
+    if series is not None:
+        from asap.io.read import read_volume  # noqa: PLC0415 - only where DICOM is asked for
+
+        made |= dicom_of(review, series, read_volume(series))
+    for name, data in made.items():
+        write_bytes(out / name, data, "document")
+    return list(made)
+
+
+def documents_of(review: Review, audit_sha256: str = "") -> dict[str, bytes]:
+    """All that needs no series, by file name. audit_sha256: head of the review's audit trail."""
+    return {
         "reviewed.json": review_json(review, audit_sha256).encode(),
         "reviewed.md": review_markdown(review).encode(),
-        "reviewed.pdf": report_pdf(review, audit_sha256),
+        "reviewed.pdf": pdf_of(review, audit_sha256),
         "diagnostic-report-r4.json": diagnostic_report(review, "R4").encode(),
         "diagnostic-report-r5.json": diagnostic_report(review, "R5").encode(),
     }
-    names = list(made)
-    if series is not None:
-        from asap.io.dicom_sr import write_dicom_report  # noqa: PLC0415 - only where DICOM is asked for
-        from asap.io.read import read_volume  # noqa: PLC0415
 
-        names += [path.name for path in write_dicom_report(out, review, series, read_volume(series))]
-    for name, data in made.items():
-        write_bytes(out / name, data, "document")
-    return names
+
+def pdf_of(review: Review, audit_sha256: str = "") -> bytes:
+    """The review as PDF."""
+    from asap.figures.report_pdf import report_pdf  # noqa: PLC0415 - matplotlib is slow to import
+
+    return report_pdf(review, audit_sha256)
+
+
+def dicom_of(review: Review, series: Path, volume: Volume) -> dict[str, bytes]:
+    """DICOM SEG, SR and parametric maps by file name. volume: the series as it was read. Raises InputError."""
+    from asap.io.dicom_sr import dicom_report_files  # noqa: PLC0415 - only where DICOM is asked for
+
+    return dicom_report_files(review, series, volume)
 
 
 def _read(source: Path) -> tuple[Review, str]:

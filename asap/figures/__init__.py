@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from asap.figures.doubt import NO_DOUBTS, Doubt
 from asap.grounding import Grounding
 from asap.io.atomic import write_bytes
 from asap.segmentation import Segmentation
@@ -21,14 +22,16 @@ def overview_png(volume: Volume, grounding: Grounding, path: Path) -> None:
     write_bytes(path, overview(volume, grounding), "overview")
 
 
-def report_png(volume: Volume, groundings: Sequence[Grounding], path: Path) -> None:
+def report_png(volume: Volume, groundings: Sequence[Grounding], path: Path, doubts: Mapping[int, Doubt] = NO_DOUBTS) -> None:
     """Write the sheet of a whole report: every sentence with a place as a numbered card, the others listed with their reason.
+
+    doubts: what a draft says of sentences it does not stand by, by index; they are marked.
 
     Raises OutputError when the file cannot be written.
     """
     from asap.figures.report_sheet import report_sheet  # noqa: PLC0415 - as above
 
-    write_bytes(path, report_sheet(volume, groundings), "report overview")
+    write_bytes(path, report_sheet(volume, groundings, doubts), "report overview")
 
 
 def segments_png(volume: Volume, result: Segmentation, path: Path) -> None:

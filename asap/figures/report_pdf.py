@@ -10,7 +10,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from asap.review import Review, ReviewedSentence
-from asap.review.documents import NOTICE, signing_lines
+from asap.review.documents import NOTICE, digest_lines, signing_lines
 
 A4_INCH = (8.27, 11.69)
 LEFT, RIGHT, TOP, BOTTOM = 0.11, 0.89, 0.93, 0.08  # of the page
@@ -47,13 +47,19 @@ def _lines(review: Review, audit_sha256: str) -> list[Line]:
     lines = [Line("Reviewed report", 17, bold=True, after=0.9)]
     section: str | None = ""
     for sentence in review.sentences:
-        if sentence.state == "rejected":
+        if not sentence.in_report:
             continue
         if sentence.answer.section != section:
             section = sentence.answer.section
             lines.append(Line((section or "added").replace("_", " ").capitalize(), 12, bold=True, after=0.3))
         lines += _wrapped(sentence.text, after=0.0)
         lines += _wrapped(_facts(sentence), size=7.5, colour=QUIET, indent=0.02, after=0.35)
+    doubted = [one for one in review.sentences if one.doubted]
+    if doubted:
+        lines.append(Line("Not in the report: the draft did not stand by it", 12, bold=True, after=0.3))
+    for one in doubted:
+        lines += _wrapped(one.text, colour=QUIET, after=0.0)
+        lines += _wrapped(_facts(one), size=7.5, colour=QUIET, indent=0.02, after=0.35)
     changed = [one for one in review.sentences if one.state == "rejected" or one.text != one.draft]
     if changed:
         lines.append(Line("Against the draft", 12, bold=True, after=0.3))
@@ -67,6 +73,8 @@ def _lines(review: Review, audit_sha256: str) -> list[Line]:
         lines += _wrapped(f"{answer.text}  ({answer.verdict or 'not judged'})", indent=0.02, after=0.35)
     for told in (line for line in signing_lines(review) if line):
         lines += _wrapped(told.replace("\\", ""), size=8.5)
+    for told in digest_lines(review):
+        lines += _wrapped(told, size=7.5, colour=QUIET, after=0.0)
     if audit_sha256:
         lines += _wrapped(f"Audit trail ends with sha256 {audit_sha256}.", size=7.5, colour=QUIET)
     return lines
@@ -76,6 +84,8 @@ def _facts(sentence: ReviewedSentence) -> str:
     """What stands small below a sentence: its state, what the model was sure of, where, or why nowhere."""
     answer = sentence.answer
     facts: list[str] = ["not reviewed" if sentence.state == "draft" else sentence.state]
+    if sentence.drafted is not None and sentence.drafted.words:
+        facts.append(sentence.drafted.words)
     if answer.confidence is not None:
         facts.append(f"confidence {answer.confidence:.0%}")
     if answer.peak_ras_mm is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asap.figures.doubt import NO_DOUBTS, Doubt
 from asap.figures.marks import Panel, cross_hair, orientation_letters, region_outline
 from asap.figures.overlay import Heat, heat_of, picture
 from asap.figures.overview import confidence_words, reason_words
@@ -35,21 +36,25 @@ class _Card:
     grounding: Grounding
     heat: Heat
     peak: Point
+    doubt: Doubt | None
 
     @property
     def lines(self) -> list[str]:
         return wrapped(self.grounding.sentence.text, 62, TEXT_LINES)
 
 
-def report_sheet(volume: Volume, groundings: Sequence[Grounding]) -> bytes:
-    """PNG: a card per sentence with a place (axial and coronal through its peak), then the list of the others with reasons."""
+def report_sheet(volume: Volume, groundings: Sequence[Grounding], doubts: Mapping[int, Doubt] = NO_DOUBTS) -> bytes:
+    """PNG: a card per sentence with a place (axial and coronal through its peak), then the list of the others with reasons.
+
+    doubts: by the index of the sentence; such a card is marked, and says why.
+    """
     cards, others = [], []
     for grounding in groundings:
         heat = heat_of(grounding)
         if heat is None or grounding.peak_ras_mm is None:
             others.append(grounding)
         else:
-            cards.append(_Card(grounding, heat, grounding.peak_ras_mm))
+            cards.append(_Card(grounding, heat, grounding.peak_ras_mm, doubts.get(grounding.sentence.index)))
     drawn, listed = cards[:MOST_CARDS], others[:MOST_ROWS]
     box = body_box(volume)
     for card in drawn:
@@ -57,40 +62,47 @@ def report_sheet(volume: Volume, groundings: Sequence[Grounding]) -> bytes:
     pixel_mm = 2 * box.size_mm(0) / (CARD_WIDTH - 2 * PADDING - 8)
     tallest = round(max(box.size_mm(1), min(box.size_mm(2), TALLEST_BODY_MM)) / pixel_mm)
     text_height = LINE * max((len(card.lines) for card in drawn), default=1) + 38
+    text_height += LINE if any(card.doubt for card in drawn) else 0
     card_height = text_height + tallest + 2 * PADDING
     list_top = HEADER + -(-len(drawn) // COLUMNS) * (card_height + GAP)
     sheet = Sheet(WIDTH, list_top + (44 + LIST_ROW * len(listed) + 12 if listed else 0) + 44)
-    _header(sheet, len(groundings), len(cards))
+    _header(sheet, len(groundings), len(cards), sum(g.sentence.index in doubts for g in groundings))
     for number, card in enumerate(drawn):
         x = MARGIN + (number % COLUMNS) * (CARD_WIDTH + GAP)
         y = HEADER + (number // COLUMNS) * (card_height + GAP)
-        sheet.box((x, y, CARD_WIDTH, card_height))
+        sheet.box((x, y, CARD_WIDTH, card_height), edge=EDGE if card.doubt is None else WARNING)
         _card_text(sheet, card, x + PADDING, y + PADDING)
         _card_pictures(sheet, volume, card, _side_by_side(box, card.peak, pixel_mm, (x + PADDING, y + PADDING + text_height)))
     if listed:
-        _list(sheet, listed, list_top)
+        _list(sheet, listed, list_top, doubts)
     _footer(sheet, len(groundings) - len(drawn) - len(listed))
     return sheet.png()
 
 
-def _header(sheet: Sheet, sentences: int, shown: int) -> None:
+def _header(sheet: Sheet, sentences: int, shown: int, doubted: int) -> None:
     name = sheet.text(MARGIN, 37, "ASAP", size=17, colour=ACCENT, bold=True)
     words = f"Report overview: {shown} of {sentences} sentences have a place in the scan"
+    if doubted:
+        words += f"; {doubted} held back or contradicted"
     sheet.text(MARGIN + name + 12, 37, words, size=14, colour=QUIET)
     sheet.banner()
 
 
-def _number(sheet: Sheet, grounding: Grounding, x: float, y: float, *, placed: bool) -> None:
-    sheet.box((x, y, 32, 24), fill=ACCENT if placed else CARD, edge=ACCENT if placed else EDGE)
+def _number(sheet: Sheet, grounding: Grounding, x: float, y: float, *, placed: bool, doubted: bool = False) -> None:
+    colour = WARNING if doubted else ACCENT
+    sheet.box((x, y, 32, 24), fill=colour if placed else CARD, edge=colour if placed or doubted else EDGE)
     words = str(grounding.sentence.index + 1)
     sheet.text(x + 16, y + 17, words, size=13, colour=PAGE if placed else INK, bold=True, align=("center", "baseline"))
 
 
 def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
-    _number(sheet, card.grounding, x, y, placed=True)
+    _number(sheet, card.grounding, x, y, placed=True, doubted=card.doubt is not None)
     for number, line in enumerate(card.lines):
-        sheet.text(x + 44, y + 16 + LINE * number, line, size=13)
+        sheet.text(x + 44, y + 16 + LINE * number, line, size=13, colour=INK if card.doubt is None else QUIET)
     below = y + 16 + LINE * len(card.lines) + 2
+    if card.doubt is not None:
+        _doubt(sheet, card.doubt, x + 44, below, columns=52)
+        below += LINE
     words, colour = confidence_words(card.grounding)
     x += 44
     x += sheet.text(x, below, "Confidence", size=12, colour=QUIET) + 7
@@ -99,6 +111,11 @@ def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
         x += sheet.text(x, below, "stated as uncertain", size=12, colour=QUIET) + 18
     if card.grounding.side_check == "disagrees":
         sheet.text(x, below, "\N{WARNING SIGN} side check disagrees", size=12, colour=WARNING, bold=True)
+
+
+def _doubt(sheet: Sheet, doubt: Doubt, x: float, y: float, *, columns: int) -> None:
+    state = sheet.text(x, y, doubt.state.upper(), size=12, colour=WARNING, bold=True)
+    sheet.text(x + state + 8, y, wrapped(doubt.reason, columns, 1)[0], size=12, colour=QUIET)
 
 
 def _side_by_side(box: Box, peak: Point, pixel_mm: float, corner: tuple[int, int]) -> tuple[Panel, Panel]:
@@ -117,12 +134,16 @@ def _card_pictures(sheet: Sheet, volume: Volume, card: _Card, panels: tuple[Pane
         orientation_letters(sheet, panel, size=11)
 
 
-def _list(sheet: Sheet, groundings: Sequence[Grounding], top: int) -> None:
+def _list(sheet: Sheet, groundings: Sequence[Grounding], top: int, doubts: Mapping[int, Doubt]) -> None:
     sheet.text(MARGIN, top + 24, "Sentences without a place", size=16, bold=True)
     for row, grounding in enumerate(groundings):
         y = top + 44 + LIST_ROW * row
-        _number(sheet, grounding, MARGIN, y, placed=False)
-        sheet.text(MARGIN + 46, y + 15, wrapped(grounding.sentence.text, 160, 1)[0], size=14)
+        doubt = doubts.get(grounding.sentence.index)
+        _number(sheet, grounding, MARGIN, y, placed=False, doubted=doubt is not None)
+        ink = INK if doubt is None else QUIET
+        said = sheet.text(MARGIN + 46, y + 15, wrapped(grounding.sentence.text, 90, 1)[0], size=14, colour=ink)
+        if doubt is not None:
+            _doubt(sheet, doubt, MARGIN + 66 + said, y + 15, columns=80)
         sheet.text(MARGIN + 46, y + 33, wrapped(reason_words(grounding), 180, 1)[0], size=12, colour=QUIET)
 
 

@@ -28,9 +28,17 @@ from asap.volume import Affine, Volume, apply_affine
 
 
 def write_dicom_report(out: Path, review: Review, series: Path, volume: Volume) -> list[Path]:
-    """Write `seg-N.dcm`, `report-sr.dcm` and `heatmap-NNN.dcm` into `out`; rejected sentences are left out.
+    """Write the files of `dicom_report_files` into `out`. Raises InputError, OutputError."""
+    files = dicom_report_files(review, series, volume)
+    for name, data in files.items():
+        write_bytes(out / name, data, "report")
+    return [out / name for name in files]
 
-    series: the folder of the CT series the review is about; volume: that series as it was read. Raises InputError, OutputError.
+
+def dicom_report_files(review: Review, series: Path, volume: Volume) -> dict[str, bytes]:
+    """`seg-N.dcm`, `report-sr.dcm` and `heatmap-NNN.dcm` by name; what is not in the report is left out.
+
+    series: the folder of the CT series the review is about; volume: that series as it was read. Raises InputError.
     """
     if importlib.util.find_spec("highdicom") is None:
         raise InputError("Writing DICOM reports needs highdicom: pip install 'asap-ct[dicom]'.")
@@ -39,9 +47,9 @@ def write_dicom_report(out: Path, review: Review, series: Path, volume: Volume) 
     masks: list[NamedMask] = []
     rows = []
     for number, sentence in enumerate(review.sentences, start=1):
-        if sentence.state == "rejected":
+        if not sentence.in_report:
             continue
-        row = _row(number, sentence)
+        row = _row(number, sentence, review)
         mask = None if sentence.answer.map is None else region_on(sentence.answer.map, volume.shape, volume.affine)
         if mask is not None and mask.any():
             row["segment"] = len(masks)
@@ -51,12 +59,11 @@ def write_dicom_report(out: Path, review: Review, series: Path, volume: Volume) 
     names = MaskSet(tuple(masks), volume.shape, volume.affine)
     _same, blob = asked("report", series, names, findings=rows, reader=reader)
     head, _, rest = blob.partition(b"\n")
-    written = []
+    files = {}
     for name, size in json.loads(head):
-        write_bytes(out / str(name), rest[:size], "report")
-        written.append(out / str(name))
+        files[str(name)] = rest[:size]
         rest = rest[size:]
-    return written
+    return files
 
 
 def region_on(box: HeatmapBox, shape: tuple[int, int, int], affine: Affine) -> NDArray[np.bool_]:
@@ -82,12 +89,16 @@ def region_on(box: HeatmapBox, shape: tuple[int, int, int], affine: Affine) -> N
     return region
 
 
-def _row(number: int, sentence: ReviewedSentence) -> dict[str, Any]:
+def _row(number: int, sentence: ReviewedSentence, review: Review) -> dict[str, Any]:
     answer = sentence.answer
     return {
         "number": number,
         "text": sentence.text,
         "state": sentence.state,
+        "draft_state": None if sentence.drafted is None else sentence.drafted.state,
+        "remark": "" if sentence.drafted is None else sentence.drafted.words,
+        "model": review.model,
+        "digests": [f"model weights sha256 {sentence.weights_sha256}", f"CT voxels sha256 {review.input_sha256 or 'unknown'}"],
         "assertion": answer.assertion,
         "confidence": answer.confidence,
         "segment": None,

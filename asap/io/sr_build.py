@@ -101,6 +101,7 @@ def _group(
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=f"sentence {row['number']}"),
         "measurements": _measurements(row),
         "qualitative_evaluations": _evaluations(row),
+        "algorithm_id": hd.sr.AlgorithmIdentification(row["model"][:64] or "ASAP", __version__, row["digests"]),
     }
     if row["segment"] is None:
         group: Any = hd.sr.MeasurementsAndQualitativeEvaluations(**told)
@@ -121,6 +122,8 @@ def _group(
             finding_type=CodedConcept(kind.value, kind.scheme, kind.meaning),
         )
     group[0].ContentSequence.append(_text(CodedConcept("121071", "DCM", "Finding"), row["text"]))
+    if row["remark"]:
+        group[0].ContentSequence.append(_text(CodedConcept("121106", "DCM", "Comment"), row["remark"]))
     return group
 
 
@@ -147,6 +150,10 @@ def _evaluations(row: dict[str, Any]) -> list[hd.sr.QualitativeEvaluation]:
         found.append(hd.sr.QualitativeEvaluation(name=presence, value=CodedConcept(value, "SCT", meaning)))
     state = CodedConcept("review-state", "99ASAP", "Review state")
     found.append(hd.sr.QualitativeEvaluation(name=state, value=CodedConcept(row["state"], "99ASAP", row["state"])))
+    if row["draft_state"] is not None:
+        drafted = CodedConcept("draft-state", "99ASAP", "State in the draft")
+        stands = CodedConcept(row["draft_state"].replace(" ", "-"), "99ASAP", row["draft_state"])
+        found.append(hd.sr.QualitativeEvaluation(name=drafted, value=stands))
     return found
 
 

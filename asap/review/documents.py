@@ -10,7 +10,7 @@ from .decisions import time_now
 from .review import Review, ReviewedAnswer, ReviewedSentence
 from .word_diff import word_changes
 
-FORMAT, FORMAT_VERSION = "asap-reviewed-report", 2
+FORMAT, FORMAT_VERSION = "asap-reviewed-report", 3
 NOTICE = "Research use. AI-generated. Not for diagnosis."
 ANSWER_FIELDS = ("section", "assertion", "laterality", "localisable", "reason", "confidence", "peak_ras_mm", "side_check")
 MARKS = {"same": "{}", "removed": "~~{}~~", "added": "**{}**"}
@@ -44,32 +44,50 @@ def review_markdown(review: Review) -> str:
     lines = ["# Reviewed report", "", f"> {NOTICE}", ""]
     section: str | None = ""
     for sentence in review.sentences:
-        if sentence.state == "rejected":
+        if not sentence.in_report:
             continue
         if sentence.answer.section != section:
             section = sentence.answer.section
             lines += [f"## {(section or 'added').replace('_', ' ').capitalize()}", ""]
-        lines.append(f"- {_escaped(sentence.text)}{' *(not reviewed)*' if sentence.state == 'draft' else ''}")
+        lines.append(f"- {_escaped(sentence.text)}{_remarks(sentence)}")
     lines.append("")
+    doubted = [one for one in review.sentences if one.doubted]
+    if doubted:
+        lines += ["## Not in the report: the draft did not stand by it", ""]
+        lines += [*(f"- {_escaped(one.text)}{_remarks(one)}" for one in doubted), ""]
     changed = [one for one in review.sentences if one.state == "rejected" or one.text != one.draft]
     if changed:
         lines += ["## Against the draft", "", *(f"- {_changes(one)}" for one in changed), ""]
     if review.answers:
         lines += ["## Questions", "", *(f"- {_question(one)}" for one in review.answers), ""]
-    lines += signing_lines(review)
+    lines += [*signing_lines(review), "", *digest_lines(review)]
     return "\n".join(lines) + "\n"
 
 
 def signing_lines(review: Review) -> list[str]:
     """Who signed when, with the digest, and every amendment; or how much is left to review."""
     if review.signature is None:
-        return [f"Not signed; {review.reviewed} of {len(review.sentences)} sentences reviewed."]
+        return [f"Not signed; {review.reviewed} of {review.reviewed + review.waiting} sentences reviewed."]
     signed = review.signature
     lines = [f"Signed by {_escaped(signed.author)}, {signed.time_utc}, sha256 {signed.sha256}."]
     for one in review.amendments:
         about = "" if one.sentence is None else f" (sentence {one.sentence + 1})"
         lines += ["", f"Amended by {_escaped(one.author)}, {one.time_utc}{about}: {_escaped(one.text)}"]
     return lines
+
+
+def digest_lines(review: Review) -> list[str]:
+    """Which weights said it, and of which voxels."""
+    weights = dict.fromkeys(one.weights_sha256 for one in review.sentences)
+    lines = [f"Model weights sha256 {one}." for one in weights]
+    return [*lines, f"CT voxels sha256 {review.input_sha256}."] if review.input_sha256 else lines
+
+
+def _remarks(sentence: ReviewedSentence) -> str:
+    said = ["not reviewed"] if sentence.state == "draft" else []
+    if sentence.drafted is not None and sentence.drafted.words:
+        said.append(_escaped(sentence.drafted.words))
+    return f" *({'; '.join(said)})*" if said else ""
 
 
 def _sentence_record(index: int, sentence: ReviewedSentence) -> dict[str, Any]:
@@ -80,6 +98,8 @@ def _sentence_record(index: int, sentence: ReviewedSentence) -> dict[str, Any]:
         "state": sentence.state,
         "decisions": [asdict(decision) for decision in sentence.decisions],
         "weights_sha256": sentence.weights_sha256,
+        "in_report": sentence.in_report,
+        "drafted": None if sentence.drafted is None else asdict(sentence.drafted),
         **{name: getattr(sentence.answer, name) for name in ANSWER_FIELDS},
     }
 

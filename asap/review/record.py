@@ -13,6 +13,7 @@ from asap.client.protocol import sentence_answer
 from asap.client.wire import pack_map
 
 from .decisions import STATES, VERDICTS, Decision, Preference
+from .drafted import drafted_of
 from .errors import DamagedReview
 from .review import Review, ReviewedAnswer, ReviewedSentence
 from .signing import Amendment, Signature, chained, digest, map_digest
@@ -64,6 +65,7 @@ def content_sha256(review: Review) -> str:
             "weights_sha256": one.weights_sha256,
             "answer": _fingerprint(one.answer),
             "decisions": [asdict(step) for step in one.decisions],
+            **_drafted(one),
         }
         for one in review.sentences
     ]
@@ -104,8 +106,14 @@ def _sentence_json(sentence: ReviewedSentence) -> str:
         "draft": sentence.draft,
         "weights_sha256": sentence.weights_sha256,
         "decisions": [asdict(decision) for decision in sentence.decisions],
+        **_drafted(sentence),
     }
     return f'{compact(record)[:-1]},"answer":{_answer_json(sentence.answer)}}}'
+
+
+def _drafted(sentence: ReviewedSentence) -> dict[str, Any]:
+    """Only of a drafted sentence, so that a report a person wrote is signed as it was before drafts came to be."""
+    return {} if sentence.drafted is None else {"drafted": asdict(sentence.drafted)}
 
 
 def _given_json(answer: ReviewedAnswer) -> str:
@@ -149,9 +157,10 @@ def _fingerprint(answer: SentenceAnswer) -> str:
 
 
 def sentence_of(row: Any) -> ReviewedSentence:
-    """A sentence of its record. ValueError, KeyError, TypeError or ProtocolError for another."""
+    """A sentence of its record. ValueError, KeyError, TypeError, ProtocolError for another."""
     decisions = tuple(decision_of(one) for one in row["decisions"])
-    return ReviewedSentence(sentence_answer(row["answer"]), str(row["draft"]), str(row["weights_sha256"]), decisions)
+    said = drafted_of(row.get("drafted"))
+    return ReviewedSentence(sentence_answer(row["answer"]), str(row["draft"]), str(row["weights_sha256"]), decisions, said)
 
 
 def answer_of(row: Any) -> ReviewedAnswer:

@@ -5,24 +5,29 @@ Records are frozen; a change is a new `Review`. Undo is a decision too, and sign
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from asap.client import GroundAnswer, SentenceAnswer
 
 from .decisions import STATES, VERDICTS, Decision, Preference, State, Verdict, one_line, state_of, time_now
+from .drafted import Drafted
 from .errors import ReviewError
 from .signing import Amendment, Signature
 
 
 @dataclass(frozen=True)
 class ReviewedSentence:
-    """answer: what the model said about the current wording. draft: the wording it began with. weights_sha256: of that model."""
+    """answer: what the model said about the current wording. draft: the wording it began with. weights_sha256: of that model.
+
+    drafted: what the draft said of its own sentence; None for one a person wrote.
+    """
 
     answer: SentenceAnswer
     draft: str
     weights_sha256: str
     decisions: tuple[Decision, ...] = ()
+    drafted: Drafted | None = None
 
     @property
     def state(self) -> State:
@@ -33,6 +38,21 @@ class ReviewedSentence:
     def text(self) -> str:
         """The current wording."""
         return self.decisions[-1].text if self.decisions else self.draft
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the draft itself did not stand by the sentence, and no reader has said otherwise."""
+        return self.state == "draft" and self.drafted is not None and self.drafted.state != "supported"
+
+    @property
+    def in_report(self) -> bool:
+        """Whether the sentence stands in the report: neither rejected nor left in doubt."""
+        return self.state != "rejected" and not self.doubted
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a reader must decide before signing; what the draft held back need not be looked at."""
+        return self.state == "draft" and (self.drafted is None or self.drafted.state != "held back")
 
 
 @dataclass(frozen=True)
@@ -174,6 +194,11 @@ class Review:
         """How many sentences are no longer drafts."""
         return sum(sentence.state != "draft" for sentence in self.sentences)
 
+    @property
+    def waiting(self) -> int:
+        """How many sentences a reader must still decide before signing."""
+        return sum(sentence.undecided for sentence in self.sentences)
+
     def must_be_open(self) -> None:
         """ReviewError once the review is signed."""
         if self.signature is not None:
@@ -192,10 +217,17 @@ class Review:
         return replace(self, answers=(*self.answers[:index], answer, *self.answers[index + 1 :]))
 
 
-def new_review(report: str, answer: GroundAnswer, earlier: Review | None = None, input_sha256: str = "") -> Review:
+def new_review(
+    report: str,
+    answer: GroundAnswer,
+    earlier: Review | None = None,
+    input_sha256: str = "",
+    drafted: Sequence[Drafted] = (),
+) -> Review:
     """A review of a report that was just answered.
 
     Of an earlier, unsigned one stay the decisions on the same words, and the questions that were asked with all said of them.
+    drafted: what the draft said of each sentence, for a report that a model wrote.
     """
     known, review = {}, Review(report, answer.model.name, answer.notice, (), input_sha256=input_sha256)
     if earlier is not None and earlier.signature is None:
@@ -203,12 +235,13 @@ def new_review(report: str, answer: GroundAnswer, earlier: Review | None = None,
         review = replace(review, answers=earlier.answers, preferences=earlier.preferences)
     start, review = review.next_number, review.extended(answer)
     kept: list[ReviewedSentence] = []
-    for sentence in review.sentences:
+    for index, sentence in enumerate(review.sentences):
+        said = drafted[index] if drafted else None
         decisions = known.get(sentence.draft, ())
         if decisions and decisions[-1].text == sentence.draft:
             first = start + sum(len(one.decisions) for one in kept)
-            renumbered = tuple(replace(step, number=first + n, undoes=None) for n, step in enumerate(decisions))
-            kept.append(replace(sentence, decisions=renumbered))
+            decisions = tuple(replace(step, number=first + n, undoes=None) for n, step in enumerate(decisions))
         else:
-            kept.append(sentence)
+            decisions = ()
+        kept.append(replace(sentence, decisions=decisions, drafted=said))
     return replace(review, sentences=tuple(kept))

@@ -12,11 +12,11 @@ from .signing import Signature, chained
 
 
 def signed(review: Review, author: str) -> Review:
-    """The review, frozen. ReviewError without a name, while a sentence is a draft, or when it is signed already."""
+    """The review, frozen. ReviewError without a name, while a decision is missing, or when it is signed already."""
     review.must_be_open()
     name = _name(author, "report")
-    left = len(review.sentences) - review.reviewed
-    if not review.sentences or left:
+    if not review.reviewed or review.waiting:
+        left = review.waiting or len(review.sentences)
         raise ReviewError(f"Accept, edit or reject every sentence before signing; drafts left: {left}.")
     return replace(review, signature=Signature(name, time_now(), content_sha256(review)))
 

@@ -86,3 +86,8 @@ class DatastoreStudies:
     def volume(self, datastore_id: str, pause: Pause) -> Volume:
         """Read one study in the sandboxed child. Raises AsapError."""
         return read_volume(self._held().image_path(datastore_id, pause), pause)
+
+    def series(self, datastore_id: str, pause: Pause) -> Path | None:
+        """The folder a DICOMweb archive's series was fetched into; None for a folder of NIfTI and NRRD files."""
+        held = self._held()
+        return held.image_path(datastore_id, pause) if held.kind == "dicomweb" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from asap import limits
@@ -53,4 +54,8 @@ class StudySource(Protocol):
 
     def volume(self, datastore_id: str, pause: Pause) -> Volume:
         """Read one study. Raises AsapError with a sentence for the user. pause: called meanwhile; what it raises ends it."""
+        ...
+
+    def series(self, datastore_id: str, pause: Pause) -> Path | None:
+        """Folder of a study's DICOM series, fetched if need be; None for an archive of other files. Raises AsapError."""
         ...

@@ -104,6 +104,12 @@ class Study:
         self._geometry = (list(volume.shape), [round(mm, 6) for mm in volume.spacing_mm])
         return volume
 
+    def series(self, pause: Pause = no_pause) -> Path | None:
+        """Folder of the DICOM series; None for an upload and for an archive that holds none. Raises AsapError."""
+        if isinstance(self._source, Upload) or self._archive is None:
+            return None
+        return self._archive.series(self._source, pause)
+
     def release(self) -> None:
         """Remove what it keeps on disk; what still works on it finds it closed."""
         self.closed = True

@@ -183,6 +183,7 @@ class Worker:
             features=features,
             encode_s=job.encode_s,
             volume=lambda: self._open_volume(job),
+            series=lambda: job.study.series(lambda: self.lanes.check(job)),
             revisions=job.study.revisions,
             progress=job.progress,
             pause=lambda: waits(job),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from asap.io.read import read_labels
+from asap.phantom.case import generate_case
 from tests.browser.audit import violations
 from tests.browser.bench import Bench, Tab
 
@@ -95,9 +97,16 @@ def test_the_export_holds_what_was_decided(tab: Tab, tmp_path: Path) -> None:
     page.wait_for_selector(".item.accepted #sentence-0")
     with page.expect_download() as download:
         tab.press("Export")
-    download.value.save_as(tmp_path / "export.json")
-    document = json.loads((tmp_path / "export.json").read_text(encoding="utf-8"))
+    download.value.save_as(tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as file:
+        documents = {name: file.read(name) for name in file.namelist()}
+    assert list(documents) == [
+        "reviewed.json", "reviewed.md", "reviewed.pdf", "diagnostic-report-r4.json", "diagnostic-report-r5.json",
+    ]  # fmt: skip
+    page.wait_for_selector("text=No DICOM among them: this CT was not opened as a folder")
+    document = json.loads(documents["reviewed.json"])
     assert document["notice"] == "Research use. AI-generated. Not for diagnosis."
+    assert document["input_sha256"] == generate_case(20).volume.identity
     first = document["sentences"][0]
     assert (first["state"], first["draft"]) == ("accepted", "The left lung is clear.")
     assert [decision["state"] for decision in first["decisions"]] == ["accepted"]

@@ -9,7 +9,7 @@ import pytest
 
 from asap.figures.report_pdf import _lines, _pages, report_pdf
 from asap.review import signed
-from tests.review.cases import accepted, answer
+from tests.review.cases import TEXTS, accepted, answer, drafted
 
 
 def pages(pdf: bytes) -> int:
@@ -44,3 +44,14 @@ def test_marks_are_printed_as_they_stand(text: str) -> None:
     review = accepted().decided(0, "edited", "A", text)
     assert text in [line.text for line in _lines(review, "")]
     assert pages(report_pdf(review)) == 1
+
+
+def test_what_the_draft_did_not_stand_by_is_printed_apart_and_says_why() -> None:
+    words = [line.text for line in _lines(drafted().decided(2, "accepted", "A"), "")]
+    apart = next(n for n, text in enumerate(words) if text.startswith("Not in the report"))
+    assert TEXTS[2] in words[:apart]
+    assert TEXTS[1] in words[apart:]
+    facts = " ".join(words)
+    assert "accepted  ·  contradicted: The classifier says the opposite: Cardiomegaly 12%." in facts
+    assert "not reviewed  ·  held back: 31% is less than the 50% a sentence needs." in facts
+    assert f"CT voxels sha256 {'cd' * 32}." in words

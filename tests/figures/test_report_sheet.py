@@ -6,6 +6,7 @@ import pytest
 from matplotlib import image
 
 from asap.figures import report_png
+from asap.figures.doubt import Doubt
 from asap.figures.report_sheet import MOST_CARDS, report_sheet
 from tests.figures.groundings import hot_at, without_place
 from tests.figures.test_overview import hot
@@ -55,3 +56,18 @@ def test_the_file_is_the_same_twice(tmp_path):
     for name in ("a.png", "b.png"):
         report_png(VOLUME, groundings, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_cards_and_lines_a_draft_does_not_stand_by_are_marked_and_the_others_are_not():
+    groundings = numbered([hot_at((70, 0, 40)), hot_at((-70, 0, -40)), without_place()])
+    doubt = Doubt("contradicted", "The classifier says the opposite: Lung nodule 12%.")
+    plain, placed, listed = (pixels(report_sheet(VOLUME, groundings, doubts)) for doubts in ({}, {1: doubt}, {2: doubt}))
+    amber = np.array([0xFF, 0xB4, 0x54]) / 255
+
+    def marked(page):
+        return (np.abs(page - amber).max(axis=-1) < 0.05)[90:]  # below the banner, which is amber on every page
+
+    assert not marked(plain).any()
+    columns = np.nonzero(marked(placed))[1]
+    assert columns.min() > 540 and columns.max() < 1070  # the second card alone
+    assert listed.shape == plain.shape and marked(listed)[plain.shape[0] - 250 :].any()

@@ -20,7 +20,7 @@ from asap.io import sr_build
 from asap.io.dicom_sr import region_on, write_dicom_report
 from asap.io.read import read_volume
 from asap.io.segments import MaskSet, NamedMask
-from asap.review import Review, amended, signed
+from asap.review import Drafted, Review, amended, signed
 from asap.segment_types import LESIONS
 from asap.volume import Volume, apply_affine
 from tests.io.synthetic import ras_affine, stored_as, write_dicom
@@ -62,6 +62,9 @@ def reviewed(volume: Volume) -> Review:
         answer = replace(review.sentences[index].answer, map=box, assertion="absent" if index == 1 else "present")
         review = review.answered(index, answer, "ab" * 32)
     review = replace(review.decided(3, "rejected", "Dr A"), input_sha256=volume.identity)
+    doubt = Drafted("contradicted", "Lungs", 0.7, "The place found lies on the other side.")
+    told = [replace(one, drafted=doubt if n == 2 else None) for n, one in enumerate(review.sentences)]
+    review = replace(review, sentences=tuple(told))
     return amended(signed(review, "Dr S"), "Dr S", "Compared with last year.")
 
 
@@ -154,6 +157,9 @@ def test_dcmqi_reads_the_same_findings_and_the_same_heat(tmp_path: Path) -> None
     assert rows[0]["Finding"]["CodeMeaning"] == "Nodule"
     states = [one["conceptValue"]["CodeValue"] for one in rows[0]["qualitativeEvaluations"]]
     assert states == ["52101004", "accepted"]
+    *coded, remark = (one["conceptValue"] for one in rows[1]["qualitativeEvaluations"])
+    assert [one["CodeValue"] for one in coded] == ["52101004", "accepted", "contradicted"]
+    assert remark == "contradicted: The place found lies on the other side."
     box = review.sentences[2].answer.map
     assert box is not None
     heat_file, kind = tmp_path / "heatmap-003.dcm", ("--outputType", "nifti")
@@ -191,6 +197,7 @@ def test_segments_that_are_too_large_for_one_file_are_spread_over_several(
     mask = region_on(heat(volume, (1, 1, 1)), volume.shape, volume.affine)
     masks = MaskSet(tuple(NamedMask(f"s{n}", mask, LESIONS["nodule"], "m") for n in range(3)), volume.shape, volume.affine)
     row = {"state": "draft", "assertion": "present", "confidence": None, "map": None, "text": "A nodule."}
+    row |= {"draft_state": None, "remark": "", "model": "m", "digests": ["weights"]}
     monkeypatch.setattr(sr_build, "SEG_BYTES", 4 * mask.size)
     rows = [{**row, "number": n + 1, "segment": n} for n in range(3)]
     files = dict(sr_build.report_files(masks, rows, None, series))

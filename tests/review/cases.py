@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asap.client.protocol import GroundAnswer, ground_answer
-from asap.review import Review, ReviewedAnswer, new_review
+from asap.review import Drafted, Review, ReviewedAnswer, new_review
 from tests.client.scripted import ground_result
 
 TEXTS = ["A nodule in the right lung.", "No effusion.", "The heart is large.", "The aorta is wide."]
@@ -28,3 +28,13 @@ def accepted() -> Review:
     for index in range(len(review.sentences)):
         review = review.decided(index, "accepted", "Dr A")
     return review
+
+
+def drafted() -> Review:
+    """Three sentences a model wrote: one it stands by, one it held back, one the classifier contradicts."""
+    said = (
+        Drafted("supported", "Lungs", 0.93, label="Lung nodule", label_probability=0.9),
+        Drafted("held back", "Pleura", 0.31, "31% is less than the 50% a sentence needs."),
+        Drafted("contradicted", "Heart", 0.7, "The classifier says the opposite: Cardiomegaly 12%.", "Cardiomegaly", 0.12),
+    )
+    return new_review("FINDINGS:\nthe draft", answer(TEXTS[:3]), input_sha256="cd" * 32, drafted=said)

@@ -86,8 +86,9 @@ class Archive:
 
     kind = "folder"
 
-    def __init__(self, studies: Mapping[str, Volume]) -> None:
+    def __init__(self, studies: Mapping[str, Volume], series: Path | None = None) -> None:
         self._studies = studies
+        self._series = series
 
     def count(self) -> int:
         return len(self._studies)
@@ -98,6 +99,10 @@ class Archive:
     def volume(self, datastore_id: str, pause: Pause) -> Volume:
         pause()
         return self._studies[datastore_id]
+
+    def series(self, datastore_id: str, pause: Pause) -> Path | None:
+        pause()
+        return self._series
 
 
 class Clock:

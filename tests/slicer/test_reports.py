@@ -135,7 +135,7 @@ def test_the_exported_text_holds_what_was_decided() -> None:
     assert "A mass in the right lung." in text
     assert "No effusion." not in text
     assert "[not reviewed] The heart is normal." in text
-    assert "2 of 3 sentences reviewed, 1 rejected and left out; Dr A" in text
+    assert "2 of 3 sentences reviewed, 1 left out; Dr A" in text
     record = json.loads(review_json(done))
     assert [row["state"] for row in record["sentences"]] == ["edited", "rejected", "draft"]
     assert record["sentences"][0]["draft"] == TEXTS[0]

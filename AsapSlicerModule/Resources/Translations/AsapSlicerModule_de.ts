@@ -174,6 +174,44 @@
   </message>
  </context>
  <context>
+  <name>AsapSlicerLib.documents</name>
+  <message>
+   <source>No PDF and no DICOM: the server makes them; connect and encode the case first.</source>
+   <translation>Kein PDF und kein DICOM: Der Server macht sie; erst verbinden und den Fall kodieren.</translation>
+  </message>
+  <message>
+   <source>No PDF and no DICOM: this server does not make them.</source>
+   <translation>Kein PDF und kein DICOM: Dieser Server macht sie nicht.</translation>
+  </message>
+  <message>
+   <source>No DICOM: this CT was not loaded from DICOM.</source>
+   <translation>Kein DICOM: Dieses CT wurde nicht aus DICOM geladen.</translation>
+  </message>
+  <message>
+   <source>No DICOM: the server does not hold this series. Keep a journal, then: asap review document JOURNAL --series DIR</source>
+   <translation>Kein DICOM: Der Server hält diese Serie nicht. Führen Sie ein Protokoll, dann: asap review document JOURNAL --series DIR</translation>
+  </message>
+  <message>
+   <source>The documents could not be written there; choose another folder.</source>
+   <translation>Die Dokumente konnten dort nicht geschrieben werden; wählen Sie einen anderen Ordner.</translation>
+  </message>
+  <message>
+   <source>Written: {names}.</source>
+   <translation>Geschrieben: {names}.</translation>
+  </message>
+  <message>
+   <source>DICOM files: {count}.</source>
+   <translation>DICOM-Dateien: {count}.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.drafting</name>
+  <message>
+   <source>The model found nothing to write about this CT.</source>
+   <translation>Das Modell fand nichts, was es über dieses CT schreiben könnte.</translation>
+  </message>
+ </context>
+ <context>
   <name>AsapSlicerLib.events</name>
   <message>
    <source>waiting, position {position} in the queue</source>
@@ -593,12 +631,28 @@
    <translation>Fragen, wo jeder Satz des Befundes zutrifft.</translation>
   </message>
   <message>
+   <source>Draft a report</source>
+   <translation>Befund entwerfen</translation>
+  </message>
+  <message>
+   <source>The server writes a report; every sentence comes with its place and how sure it is.</source>
+   <translation>Der Server schreibt einen Befund; jeder Satz kommt mit seinem Ort und seiner Sicherheit.</translation>
+  </message>
+  <message>
    <source>Export...</source>
    <translation>Ausgeben ...</translation>
   </message>
   <message>
    <source>Write the reviewed report as JSON, FHIR, Markdown or text.</source>
    <translation>Den durchgesehenen Befund als JSON, FHIR, Markdown oder Text schreiben.</translation>
+  </message>
+  <message>
+   <source>Export all...</source>
+   <translation>Alles ausgeben...</translation>
+  </message>
+  <message>
+   <source>Write every document into a folder: JSON, FHIR, Markdown, text, and from the server PDF and DICOM.</source>
+   <translation>Jedes Dokument in einen Ordner schreiben: JSON, FHIR, Markdown, Text und vom Server PDF und DICOM.</translation>
   </message>
   <message>
    <source>Or type one sentence and press Enter</source>
@@ -632,6 +686,10 @@
    <source>Export the reviewed report</source>
    <translation>Den durchgesehenen Befund ausgeben</translation>
   </message>
+  <message>
+   <source>Choose a folder; a new one is made in it</source>
+   <translation>Ordner wählen; darin wird ein neuer angelegt</translation>
+  </message>
  </context>
  <context>
   <name>AsapSlicerLib.report_export</name>
@@ -644,8 +702,8 @@
    <translation>[nicht durchgesehen] {text}</translation>
   </message>
   <message>
-   <source>{done} of {all} sentences reviewed, {rejected} rejected and left out; {readers}; {time}</source>
-   <translation>{done} von {all} Sätzen durchgesehen, {rejected} verworfen und weggelassen; {readers}; {time}</translation>
+   <source>{done} of {all} sentences reviewed, {left_out} left out; {readers}; {time}</source>
+   <translation>{done} von {all} Sätzen durchgesehen, {left_out} weggelassen; {readers}; {time}</translation>
   </message>
   <message>
    <source>unnamed</source>
@@ -693,6 +751,14 @@
   <message>
    <source>rejected</source>
    <translation>verworfen</translation>
+  </message>
+  <message>
+   <source>held back</source>
+   <translation>zurückgehalten</translation>
+  </message>
+  <message>
+   <source>contradicted</source>
+   <translation>widersprochen</translation>
   </message>
   <message>
    <source>findings</source>

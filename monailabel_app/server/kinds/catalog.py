@@ -10,6 +10,7 @@ from pydantic import Field
 
 from monailabel_app.server.kinds.ask import ASK
 from monailabel_app.server.kinds.classify import CLASSIFY
+from monailabel_app.server.kinds.documents import DOCUMENTS
 from monailabel_app.server.kinds.encode import ENCODE
 from monailabel_app.server.kinds.ground import GROUND
 from monailabel_app.server.kinds.kind import Kind
@@ -25,6 +26,7 @@ KINDS: dict[str, Kind] = {
     "ask": ASK,
     "classify": CLASSIFY,
     "report": REPORT,
+    "documents": DOCUMENTS,
 }
 
 # One of any kind, told apart by its task. For the type checker the fields that all kinds share.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from asap.inference.course import Progress
@@ -23,7 +24,8 @@ class Case:
     """What an answer is made from, and how its work tells its progress and gives way.
 
     features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already. volume: the voxels;
-    reading them takes seconds the first time. revisions: masks its lesions had. progress: a stage and its share, 0 to 1.
+    reading them takes seconds the first time. series: folder of the DICOM series, None where the case is none the server holds as
+    such. revisions: masks its lesions had. progress: a stage and its share, 0 to 1.
     pause: to be called every quarter of a second of work or oftener; lets waiting sentences go first, and raises Cancelled.
     """
 
@@ -31,6 +33,7 @@ class Case:
     features: StudyFeatures
     encode_s: float
     volume: Callable[[], Volume]
+    series: Callable[[], Path | None]
     revisions: Revisions
     progress: Progress
     pause: Pause
