@@ -60,6 +60,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         ScriptedLoadableModuleWidget.setup(self)
         from AsapSlicerLib.case_panel import CasePanel
         from AsapSlicerLib.logic import AsapLogic
+        from AsapSlicerLib.organ_row import OrganRow
         from AsapSlicerLib.question_panel import QuestionPanel
         from AsapSlicerLib.report_panel import ReportPanel
         from AsapSlicerLib.slice_clicks import SliceClicks
@@ -69,6 +70,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
         self.report_panel = ReportPanel(self.layout)
         self.question_panel = QuestionPanel(self.layout)
+        self.organ_row = OrganRow(self.layout)
         self.worklist_panel = WorklistPanel(self.layout)
         self.case_panel.add_display(self.layout)
         self.layout.addStretch(1)
@@ -76,6 +78,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.case_panel.start_logic(self.logic)
         self.report_panel.start_logic(self.logic)
         self.question_panel.start_logic(self.logic)
+        self.organ_row.start_logic(self.logic)
         self.worklist_panel.start_logic(self.logic)
         self.clicks = SliceClicks(self.report_panel.show_place, self.report_panel.lesion.tapped)
         self.timer = every(POLL_MS, self.logic.background.poll)

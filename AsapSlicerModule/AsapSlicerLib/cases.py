@@ -80,11 +80,13 @@ class Cases:
             return known
 
     def open_full(self, client: AsapClient, source: CaseSource, tell: Tell, cancel: CancelFlag) -> OpenCase:
-        """The study with the volume's own voxels, in the volume's own order: what a mask is answered on."""
+        """The study with the volume's own voxels, held by the server already or sent in full: what a mask is answered on."""
         with self._turn(cancel):
             stamp = (*source.image.stamp, "full")
             known = self._by_stamp.get(stamp)
-            if known is None:
+            if known is None and (held := self._from_datastore(client, source)) is not None:
+                known = self._by_stamp[stamp] = held
+            elif known is None:
                 voxels = hu_bytes(source.image.voxels_ijk)
                 rows = [[float(x) for x in row] for row in source.image.affine_ras_mm]
                 study = client.open_study(voxels, source.image.shape, rows, progress=tell, cancel=cancel)

@@ -1,7 +1,8 @@
 """One lesion at a time, made from a sentence and corrected click by click: every click says inside or outside, every step undoes.
 
 The server keeps no state that could differ: a correction sends all clicks so far, an undo sends nothing because each step's mask
-is kept here. The mask stands on the CT's own voxels; the first click therefore brings the CT to the server in full, once.
+is kept here. The mask stands on the CT's own voxels: the first click brings the CT to the server in full, once, unless the
+server's archive holds the series.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .colours import Colour
 from .events import Event
 from .i18n import _
 from .segments import add_segment, replace_mask, segmentation_of
+from .served_segments import box_mask, standing, terminology_of
 from .session import Session
 from .volume_nodes import Point
 
@@ -156,7 +158,11 @@ class Lesions:
         def done(result: tuple[OpenCase, SegmentsAnswer]) -> None:
             if self._volume is None or self._volume.GetID() != plan.source.node_id:
                 return
-            self._answered(prompt, before, result[1])
+            case, answer = result
+            if case.origin == "datastore" and any(segment.affine_ras_mm is None for segment in answer.segments):
+                failed(ValueError(_("This server does not say where its segments stand; it is of an older version.")))
+                return
+            self._answered(prompt, before, answer)
 
         def failed(error: Exception) -> None:
             self._wanted = before.prompt if before is not None else None
@@ -190,23 +196,29 @@ class Lesions:
         self._at = at
         step = self._steps[at]
         self._wanted = step.prompt
-        shift = np.eye(4)
-        shift[:3, 3] = step.start_ijk
-        affine = volume_nodes.ijk_to_ras(self._volume) @ shift
+        mask, affine = step.mask_ijk, self._box_affine(step)
+        if step.answer.affine_ras_mm is not None:  # the server's own voxels may be another order of the same series
+            mask, affine = standing(step.mask_ijk, step.start_ijk, step.answer, volume_nodes.source_image(self._volume))
         node = segmentation_of(self._scene, self._volume)
         if self.identity and node is not None and node.GetSegmentation().GetSegment(self.identity) is not None:
-            replace_mask(node, self.identity, step.mask_ijk, affine)
+            replace_mask(node, self.identity, mask, affine)
         else:
             _node, self.identity = add_segment(
                 self._scene,
                 self._volume,
-                step.mask_ijk,
+                mask,
                 affine,
                 name=self._name,
                 colour=self._colour,
                 terminology=terminology_of(step.answer),
             )
         self._tell(Event("segment"))
+
+    def _box_affine(self, step: Step) -> NDArray[np.float64]:
+        shift = np.eye(4)
+        shift[:3, 3] = step.start_ijk
+        affine: NDArray[np.float64] = volume_nodes.ijk_to_ras(self._volume) @ shift
+        return affine
 
 
 def merged(before: Step | None, segment: SegmentAnswer) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
@@ -228,20 +240,3 @@ def merged(before: Step | None, segment: SegmentAnswer) -> tuple[NDArray[np.bool
     tight = whole[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     i, j, k = (int(n) for n in low + first)
     return np.ascontiguousarray(tight), (i, j, k)
-
-
-def box_mask(segment: SegmentAnswer) -> NDArray[np.bool_]:
-    """The bits of an answer's box, (i, j, k)."""
-    shape = segment.box.shape
-    bits = np.unpackbits(np.frombuffer(segment.box.bits, np.uint8), count=int(np.prod(shape)))
-    return bits.astype(np.bool_).reshape(shape)
-
-
-def terminology_of(answer: SegmentAnswer) -> str:
-    """The codes of an answer in Slicer's serial form."""
-    codes = [
-        "^^" if code is None else f"{code.scheme}^{code.value}^{code.meaning}"
-        for code in (answer.category, answer.type, answer.modifier, answer.region, answer.region_modifier)
-    ]
-    context, anatomy = "Segmentation category and type - DICOM master list", "Anatomic codes - DICOM master list"
-    return "~".join((context, *codes[:3], anatomy, *codes[3:]))

@@ -30,7 +30,7 @@ from .volume_nodes import Point
 __all__ = ["AsapLogic", "CaseState", "Event"]
 Answer = TypeVar("Answer")
 Merge = Callable[[GroundAnswer, str], Review]
-CANCELLABLE = ("encode", "ground", "ask", "draft", "segment", "documents", lesions.KEY)
+CANCELLABLE = ("encode", "ground", "ask", "draft", "organs", "segment", "documents", lesions.KEY)
 
 
 class AsapLogic:

@@ -20,6 +20,7 @@ from .events import Event
 from .evidence import draw_place
 from .i18n import _
 from .logic import AsapLogic
+from .served_segments import Placed, placed, put
 
 TASK = "ask"
 # What a reader asks first; a finding that was asked for is followed up by its place and its size.
@@ -35,6 +36,10 @@ NAMED = re.compile(r"^is there (?:an? |any )?(?P<finding>[\w -]+?)(?: (?:in|on) 
 SIZED = ("nodule", "mass", "cavity", "consolidation")  # a size is measured of what stands out from its surroundings
 SUGGESTED = 4
 DENIED_UP_TO = 0.45  # what is no more probable than this is not there, and what is not there gets no hot spot
+
+
+# What was said, the digest of the CT it was said of, and the segments that were measured.
+Answered = tuple[QuestionAnswer, str, list[Placed]]
 
 
 class QuestionDesk:
@@ -117,9 +122,9 @@ class QuestionDesk:
             logic.fail(error)
             return
 
-        def act(work: Work, plan: Plan, study: str) -> tuple[QuestionAnswer, str]:
+        def act(work: Work, plan: Plan, study: str) -> Answered:
             answer = plan.client.ask(study, words, model=plan.model.name, progress=work.report, cancel=work)
-            return answer, plan.cases.identity(plan.source)
+            return answer, plan.cases.identity(plan.source), _measured(answer, plan)
 
         logic.on_case(TASK, act, lambda result: self._answered(*result), lambda: self.ask(words))
 
@@ -179,7 +184,7 @@ class QuestionDesk:
             return
         self._logic.tell(Event("question"))
 
-    def _answered(self, answer: QuestionAnswer, input_sha256: str) -> None:
+    def _answered(self, answer: QuestionAnswer, input_sha256: str, measured: list[Placed]) -> None:
         logic = self._logic
         places = [part.statement for part in answer.evidence if part.probability is None or part.probability > DENIED_UP_TO]
         given = ReviewedAnswer(
@@ -197,7 +202,11 @@ class QuestionDesk:
         except ValueError as error:  # signed while the answer was on its way
             logic.fail(error)
             return
+        for segment in measured:
+            put(logic.scene, logic.volume, segment)
         self.show(len(self.answers) - 1)
+        if measured:
+            logic.tell(Event("segment", _("What was measured stands in ASAP segments.")))
 
     def _rival(self) -> int | None:
         review = self._logic.review
@@ -223,6 +232,16 @@ class QuestionDesk:
 def places_of(answer: ReviewedAnswer) -> tuple[Any, ...]:
     """The places an answer rests on, the surest first."""
     return () if answer.evidence is None else (answer.evidence, *answer.further)
+
+
+def _measured(answer: QuestionAnswer, plan: Plan) -> list[Placed]:
+    """The segments a size was read off, on the CT's voxels."""
+    name = _("measured: {text}")
+    return [
+        placed(part.segment, plan.source.image, name.format(text=part.statement.text))
+        for part in answer.evidence
+        if part.segment is not None
+    ]
 
 
 def _said_yes(answer: ReviewedAnswer) -> bool:

@@ -118,6 +118,27 @@ def segment_mask(
     return connected(warm, (i, j, k)), box_affine
 
 
+def onto_voxels(
+    mask_ijk: NDArray[np.bool_], mask_affine_ras_mm: Affine, affine_ras_mm: Affine, shape: tuple[int, int, int]
+) -> tuple[NDArray[np.bool_], Affine]:
+    """A mask of another grid on the CT's voxels: those around it and that box's affine. ValueError outside the CT."""
+    padded = np.pad(mask_ijk.astype(np.float32), 1)
+    shift = np.eye(4)
+    shift[:3, 3] = -1
+    own = mask_affine_ras_mm @ shift
+    corners = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    ends = corners * [*(n - 1 for n in padded.shape), 1.0]
+    reach = (np.linalg.inv(affine_ras_mm) @ own @ ends.T)[:3]
+    low = np.clip(np.floor(reach.min(axis=1) + 1e-6).astype(int), 0, np.asarray(shape))
+    high = np.clip(np.ceil(reach.max(axis=1) - 1e-6).astype(int) + 1, 0, np.asarray(shape))
+    if (high <= low).any():
+        raise ValueError(_("The region lies outside the CT; choose another place."))
+    place = np.eye(4)
+    place[:3, 3] = low
+    box_affine = affine_ras_mm @ place
+    return _on_lattice(HeatMap(padded, own, 1.0, 0.5), box_affine, high - low) >= 0.5, box_affine
+
+
 def _on_lattice(heat: HeatMap, affine_ras_mm: Affine, shape: NDArray[np.int64]) -> NDArray[np.float32]:
     image = vtk.vtkImageData()
     image.SetDimensions(*heat.heat_abc.shape)

@@ -30,8 +30,12 @@
     window.trame.trigger("report_file", [bytes]);
   });
   // The picked sentence is brought into sight, and keeps the focus where the focus was in the report.
-  let seen = null;
+  let seen = null, questions = 0;
   setInterval(() => {
+    // A new answer takes the focus from the line it was asked in, so that a key judges it; not from words being typed.
+    const asked = window.trame?.state?.get("asking")?.history.length ?? 0, at = document.activeElement;
+    if (asked > questions && at.closest(".asking") && !at.value) document.getElementById("answered")?.focus();
+    questions = asked;
     for (const image of document.querySelectorAll("[data-view] img:not([alt])")) {
       image.alt = image.closest("[data-view]").getAttribute("aria-label");
     }

@@ -34,6 +34,7 @@ PAGE_STATE = {
     "list_path": "",
     "journal_path": "",
     "correction": None,
+    "organ": "lungs",
     "asked_words": "",
     "right_answer": None,
 }
@@ -92,6 +93,7 @@ class Page:
             "stored_report": bench.take_stored_report,
             "make_segment": bench.make_segment,
             "make_lesion": bench.make_lesion,
+            "draw_organ": self._draw_organ,
             "show_segment": lambda identity, shown: bench.segments.show(str(identity), bool(shown)),
             "remove_segment": lambda identity: bench.segments.remove(str(identity)),
             "segment_undo": bench.logic.lesions.undo,
@@ -160,6 +162,10 @@ class Page:
         made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._bench.exporting.begin(lambda data: None if made.done() else made.set_result(data))
         return await made
+
+    def _draw_organ(self, target: str) -> None:
+        self._bench.begin("Drawing the organ", lambda: self._draw_organ(target))
+        self._bench.segments.organs.draw(str(target))
 
     def _sample_report(self) -> None:
         self._bench.report_text = self._bench.sample_report or sample_report()

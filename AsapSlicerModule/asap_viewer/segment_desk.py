@@ -9,6 +9,7 @@ from typing import Any
 
 from AsapSlicerLib import segment_list, volume_nodes
 from AsapSlicerLib.logic import AsapLogic
+from AsapSlicerLib.organs import TARGETS, Organs
 from AsapSlicerLib.volume_nodes import Point
 
 from asap.errors import AsapError
@@ -24,6 +25,7 @@ class SegmentDesk:
 
     def __init__(self, logic: AsapLogic, failed: Callable[[Exception], None]) -> None:
         self._logic, self._failed = logic, failed
+        self.organs = Organs(logic)
         self._counted: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
 
     def tapped(self, place: Point, shift: bool) -> None:
@@ -42,6 +44,10 @@ class SegmentDesk:
             "can_undo": lesions.can_undo,
             "can_redo": lesions.can_redo,
         }
+
+    def targets(self) -> list[dict[str, str]]:
+        """Organs that can be drawn by name; none where the server draws none."""
+        return [{"key": key, "name": name()} for key, name in TARGETS.items()] if self.organs.offered else []
 
     def show(self, identity: str, shown: bool) -> None:
         """Show or hide one."""

@@ -52,6 +52,7 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "signed": _signed(review),
         "slices": bench.scene.slice_rows(),
         "segments": bench.segments.rows(),
+        "organs": bench.segments.targets(),
         "can_cut": bench.logic.session.can(LESION),
         "correcting": bench.segments.correcting(),
         "judging": bench.judging.shown(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import checks
-from .checks import Point
+from .checks import Affine, Point
 from .protocol import ModelUsed, model_used
 from .wire import MaskBox, unpack_mask
 
@@ -43,7 +43,8 @@ class SegmentAnswer:
     """One segment. revision: names this mask; give it as `base` of the next correction, so that only what changed is sent.
 
     base: the revision `box` changes, None when `box` is the whole segment. box: inside it the mask is what its bits say; outside
-    it is as in `base` (or empty). colour: red, green, blue, 0-255. source: how it was made, in words.
+    it is as in `base` (or empty). affine_ras_mm: index of the case's voxels, which the box counts in, -> RAS+ mm; None from a
+    server that does not say. colour: red, green, blue, 0-255. source: how it was made, in words.
     """
 
     name: str
@@ -61,6 +62,7 @@ class SegmentAnswer:
     revision: str
     base: str | None
     box: MaskBox
+    affine_ras_mm: Affine | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def segments_answer(value: Any) -> SegmentsAnswer:
 
 def segment_answer(row: Mapping[str, Any]) -> SegmentAnswer:
     """One segment of a result."""
-    base = row.get("base")
+    base, affine = row.get("base"), row.get("affine_ras_mm")
     codes = {name: _code(row.get(name), name) for name in ("modifier", "region", "region_modifier")}
     return SegmentAnswer(
         name=checks.text(row.get("name"), "segment.name", at_most=200),
@@ -115,6 +117,7 @@ def segment_answer(row: Mapping[str, Any]) -> SegmentAnswer:
         revision=checks.hex_id(row.get("revision"), "segment.revision"),
         base=None if base is None else checks.hex_id(base, "segment.base"),
         box=unpack_mask(checks.mapping(row.get("box"), "segment.box")),
+        affine_ras_mm=None if affine is None else checks.affine(affine, "segment.affine_ras_mm"),
     )
 
 

@@ -28,6 +28,7 @@ def review_record(review: Review, audit_sha256: str = "") -> dict[str, Any]:
         "report": review.report,
         "sentences": [_sentence_record(index, one) for index, one in enumerate(review.sentences)],
         "answers": [_answer_record(one) for one in review.answers],
+        "preferences": [asdict(one) for one in review.preferences],
         "signature": None if review.signature is None else asdict(review.signature),
         "amendments": [asdict(one) for one in review.amendments],
         "audit_sha256": audit_sha256,

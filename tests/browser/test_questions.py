@@ -56,7 +56,7 @@ def test_question_evidence_verdict(sick: Tab, tmp_path: Path) -> None:
     picture = tmp_path / "questions.png"
     page.screenshot(path=picture)
     assert picture.stat().st_size > 50_000
-    page.focus("#answered")
+    page.wait_for_selector("#answered:focus")
     page.keyboard.press("a")
     page.wait_for_selector("#answered >> text=Verdict: agree")
     page.keyboard.press("c")
@@ -77,5 +77,9 @@ def test_question_evidence_verdict(sick: Tab, tmp_path: Path) -> None:
     assert [(row["question"], row["verdict"]) for row in rows][1:] == [(EFFUSION, "agree"), ("What does this scan cost?", None)]
     page.click("#answered >> text=Undo")
     page.wait_for_selector("#answered >> text=Verdict: not judged yet")
+    page.select_option("#organ", "heart")
+    page.click(".organs >> text=Draw")
+    page.wait_for_selector(".segments >> text=Heart", timeout=ANSWER_MS)
+    page.screenshot(path=tmp_path / "organs.png")
     assert not violations(page)
     assert not sick.complaints

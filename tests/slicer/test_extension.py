@@ -24,6 +24,7 @@ QT_FILES = {
     "case_panel.py",
     "judge_row.py",
     "lesion_row.py",
+    "organ_row.py",
     "question_panel.py",
     "report_box.py",
     "report_panel.py",

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from AsapSlicerLib import segment_list
+from AsapSlicerLib.organs import TARGETS
 
 from asap.io.read import read_volume
 from asap.phantom.case import generate_case
@@ -22,7 +24,9 @@ from tests.slicer.desk import Desk, open_desk
 
 pytestmark = pytest.mark.slow
 REACH_MM = 3.0
+STRICT_MM = 12.0
 LONG_S = 240.0
+VIEWS = ("Sagittal", "Coronal", "Axial")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +136,49 @@ def test_generated_case_cancel_and_three_sentences(server: LiveServer, tmp_path:
                 places = apply_affine(case.volume.affine, np.argwhere(mask).astype(float))
                 assert np.linalg.norm(places - place, axis=1).min() <= REACH_MM
         assert shown >= 3
+
+
+def test_question_evidence_verdict_and_an_organ(server: LiveServer, tmp_path: Path) -> None:
+    case = generate_case(7_900_100, required=("pleural_effusion", "mass"))
+    path = tmp_path / "case.mrml"
+    with open_desk(tmp_path / "one", server, ct=(np.asarray(case.volume.hu), case.volume.affine)) as desk:
+        desk.connect()
+        desk.choose_ct()
+        allow_and_encode(desk)
+        panel, logic = desk.widget.question_panel, desk.widget.logic
+        for number, question in enumerate(("Is there a pleural effusion?", "How large is the mass?", "Is there a fracture?")):
+            panel.ask(question)
+            desk.until(lambda number=number: panel.history.topLevelItemCount == number + 1, LONG_S)
+        assert [one.draft.split()[0] for one in logic.review.answers][::2] == ["Yes.", "No."]
+        assert desk.foreground() is None, "what is not there gets no hot spot"
+        names = [row.name for row in segment_list.segment_rows(desk.stage.scene, desk.ct)]
+        assert [name for name in names if name.startswith("measured: ")], "a size leaves what it was read off"
+        desk.parent.activateWindow()
+        panel.answer.setFocus()
+        desk.until(panel.answer.hasFocus)
+        desk.press(panel.answer, "pp")
+        assert panel.asked.text == "Is there a pleural effusion?"
+        effusions = [finding.region for finding in case.findings if finding.concept == "pleural_effusion"]
+        places = apply_affine(case.volume.affine, np.argwhere(np.any(effusions, axis=0)).astype(float))
+        views = desk.stage.slice_logics
+        place = [views[name].GetSliceNode().GetSliceToRAS().GetElement(axis, 3) for axis, name in enumerate(VIEWS)]
+        assert np.linalg.norm(places - place, axis=1).min() <= STRICT_MM
+        desk.press(panel.answer, "a")
+        assert logic.review.answers[0].verdict == "agree"
+        desk.widget.organ_row.choice.setCurrentIndex(list(TARGETS).index("heart"))
+        desk.click(desk.widget.organ_row.draw)
+        desk.until(lambda: "Drawn by the model" in desk.widget.organ_row.told.text, LONG_S)
+        labels, names = segment_list.label_map(desk.stage.scene, desk.ct)
+        drawn = labels == names.index("Heart") + 1
+        assert (drawn & case.organs["heart"]).sum() > 0.7 * drawn.sum() > 7_000
+        kept = logic.review
+        desk.stage.save(path)
+    with open_desk(tmp_path / "two") as desk:
+        desk.stage.scene.Clear(0)
+        desk.stage.open(path)
+        assert desk.widget.logic.review == kept
+        assert desk.widget.question_panel.history.topLevelItemCount == 3
+        assert desk.server.asked == []
 
 
 def test_the_real_server_started_and_stopped_from_the_panel(tmp_path: Path) -> None:

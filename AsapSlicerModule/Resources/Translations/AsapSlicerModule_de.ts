@@ -377,6 +377,10 @@
    <translation>{ml} ml, längster Durchmesser {mm} mm, Mittel {hu} HE</translation>
   </message>
   <message>
+   <source>This server does not say where its segments stand; it is of an older version.</source>
+   <translation>Dieser Server sagt nicht, wo seine Segmente stehen; er ist eine ältere Version.</translation>
+  </message>
+  <message>
    <source>Nothing there stands out from what is around it; click another place.</source>
    <translation>Dort hebt sich nichts von der Umgebung ab; klicken Sie eine andere Stelle an.</translation>
   </message>
@@ -402,6 +406,76 @@
   <message>
    <source>The report was changed meanwhile.</source>
    <translation>Der Befund wurde inzwischen geändert.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.organ_row</name>
+  <message>
+   <source>Organs</source>
+   <translation>Organe</translation>
+  </message>
+  <message>
+   <source>Organ</source>
+   <translation>Organ</translation>
+  </message>
+  <message>
+   <source>Draw</source>
+   <translation>Zeichnen</translation>
+  </message>
+  <message>
+   <source>The model draws the organ as a segment</source>
+   <translation>Das Modell zeichnet das Organ als Segment</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.organs</name>
+  <message>
+   <source>Lungs</source>
+   <translation>Lungen</translation>
+  </message>
+  <message>
+   <source>Lobes of the lungs</source>
+   <translation>Lungenlappen</translation>
+  </message>
+  <message>
+   <source>Airway</source>
+   <translation>Atemwege</translation>
+  </message>
+  <message>
+   <source>Heart</source>
+   <translation>Herz</translation>
+  </message>
+  <message>
+   <source>Aorta</source>
+   <translation>Aorta</translation>
+  </message>
+  <message>
+   <source>Pulmonary artery</source>
+   <translation>Lungenarterie</translation>
+  </message>
+  <message>
+   <source>Spine</source>
+   <translation>Wirbelsäule</translation>
+  </message>
+  <message>
+   <source>Liver</source>
+   <translation>Leber</translation>
+  </message>
+  <message>
+   <source>Spleen</source>
+   <translation>Milz</translation>
+  </message>
+  <message>
+   <source>Stomach</source>
+   <translation>Magen</translation>
+  </message>
+  <message>
+   <source>Drawn by the model: {names}. Correct it where it is wrong.</source>
+   <translation>Vom Modell gezeichnet: {names}. Berichtigen Sie, wo es falsch ist.</translation>
+  </message>
+  <message>
+   <source>Nothing of it was found.</source>
+   <translation>Davon wurde nichts gefunden.</translation>
   </message>
  </context>
  <context>
@@ -432,6 +506,14 @@
   <message>
    <source>This server answers no questions; it is of an older version.</source>
    <translation>Dieser Server beantwortet keine Fragen; er ist eine ältere Version.</translation>
+  </message>
+  <message>
+   <source>What was measured stands in ASAP segments.</source>
+   <translation>Was gemessen wurde, steht in ASAP-Segmente.</translation>
+  </message>
+  <message>
+   <source>measured: {text}</source>
+   <translation>gemessen: {text}</translation>
   </message>
   <message>
    <source>the model cannot tell</source>
@@ -986,6 +1068,13 @@
   <message>
    <source>ASAP segments</source>
    <translation>ASAP-Segmente</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.served_segments</name>
+  <message>
+   <source>This server does not say where its segments stand; it is of an older version.</source>
+   <translation>Dieser Server sagt nicht, wo seine Segmente stehen; er ist eine ältere Version.</translation>
   </message>
  </context>
  <context>

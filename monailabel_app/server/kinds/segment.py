@@ -16,7 +16,7 @@ from asap.segmentation import Segment
 from asap.text.read import read_sentence
 from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
 from monailabel_app.server.revisions import changed_box, whole_box
-from monailabel_app.server.schemas import Answered, Asked, Cells, Exact, Id, Point
+from monailabel_app.server.schemas import Affine, Answered, Asked, Cells, Exact, Id, Point
 
 MAX_TARGETS = 64
 Points = Annotated[list[Point], Field(max_length=limits.MAX_PROMPT_POINTS)]
@@ -76,7 +76,7 @@ class MaskRecord(Exact):
 
 
 class SegmentRecord(Exact):
-    """One segment on the case's own voxels. base: what the box changes; null when the box is the whole segment."""
+    """One segment on the case's own voxels, whose affine stands beside it. base: what the box changes; null when it is all."""
 
     name: str
     key: str
@@ -92,6 +92,7 @@ class SegmentRecord(Exact):
     source: str
     revision: Id
     base: Id | None
+    affine_ras_mm: Affine
     box: MaskRecord
 
 
@@ -170,6 +171,7 @@ def segment_record(case: Case, segment: Segment, base: str | None = None, before
         "source": segment.source,
         "revision": case.revisions.add(segment),
         "base": base,
+        "affine_ras_mm": case.volume().affine.tolist(),
         "box": pack_mask(box),
     }
 

@@ -1,0 +1,51 @@
+"""The row that draws an organ by its name. Qt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+
+from .events import Event
+from .i18n import _
+from .logic import AsapLogic
+from .organs import TARGETS, Organs
+from .widgets import box, button, label, read, row
+
+
+class OrganRow:
+    """Listens to the logic; a segment appears in ASAP segments."""
+
+    def __init__(self, layout: Any) -> None:
+        self._organs: Organs | None = None
+        form = box(_("Organs"), layout)
+        self.choice = qt.QComboBox()
+        self.choice.setAccessibleName(_("Organ"))
+        for name in TARGETS.values():
+            self.choice.addItem(name())
+        self.draw = button(_("Draw"), _("The model draws the organ as a segment"), self._draw)
+        self.told = label("AsapOrgan")
+        form.addRow(row(self.choice, self.draw))
+        form.addRow(self.told)
+        self._enable()
+
+    def start_logic(self, logic: AsapLogic) -> None:
+        """Listen from now on."""
+        self._organs = Organs(logic)
+        logic.listeners.append(self.on_event)
+        self._enable()
+
+    def on_event(self, event: Event) -> None:
+        """The logic has news."""
+        if event.kind == "segment":
+            self.told.setText(event.message)
+        elif event.kind in ("server", "case"):
+            self.told.setText("")
+            self._enable()
+
+    def _draw(self) -> None:
+        if self._organs is not None:
+            self._organs.draw(list(TARGETS)[int(read(self.choice, "currentIndex"))])
+
+    def _enable(self) -> None:
+        self.draw.setEnabled(self._organs is not None and self._organs.offered)

@@ -1,0 +1,58 @@
+"""Organs by name as segments of the chosen CT. No window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .background import Work
+from .cases import Plan
+from .events import Event
+from .i18n import _
+from .logic import AsapLogic
+from .served_segments import Placed, placed, put
+
+KEY = "organs"
+TASK = "segment"
+# Translated one at a time when asked for. A model that has not learnt one says so.
+TARGETS: dict[str, Callable[[], str]] = {
+    "lungs": lambda: _("Lungs"),
+    "lobes": lambda: _("Lobes of the lungs"),
+    "airway": lambda: _("Airway"),
+    "heart": lambda: _("Heart"),
+    "aorta": lambda: _("Aorta"),
+    "pulmonary_artery": lambda: _("Pulmonary artery"),
+    "spine": lambda: _("Spine"),
+    "liver": lambda: _("Liver"),
+    "spleen": lambda: _("Spleen"),
+    "stomach": lambda: _("Stomach"),
+}
+
+
+class Organs:
+    """One logic's organs. Methods are for the GUI thread and return at once; they end in the event "segment" or "error"."""
+
+    def __init__(self, logic: AsapLogic) -> None:
+        self._logic = logic
+
+    @property
+    def offered(self) -> bool:
+        """Whether the server draws organs."""
+        return self._logic.session.can(TASK)
+
+    def draw(self, target: str) -> None:
+        """Draw the segments of a target; earlier ones of the same names give way."""
+        logic = self._logic
+
+        def act(work: Work, plan: Plan, study: str) -> list[Placed]:
+            answer = plan.client.segment(study, targets=[target], model=plan.model.name, progress=work.report, cancel=work)
+            return [placed(segment, plan.source.image) for segment in answer.segments]
+
+        logic.on_case(KEY, act, self._drawn, lambda: self.draw(target))
+
+    def _drawn(self, found: list[Placed]) -> None:
+        logic = self._logic
+        for segment in found:
+            put(logic.scene, logic.volume, segment)
+        names = ", ".join(segment.name for segment in found)
+        told = _("Drawn by the model: {names}. Correct it where it is wrong.").format(names=names)
+        logic.tell(Event("segment", told if found else _("Nothing of it was found.")))
