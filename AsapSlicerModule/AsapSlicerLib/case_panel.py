@@ -16,6 +16,7 @@ from .widgets import box, button, label, read, row
 ALLOWED_KEY = "ASAP/AllowedServers"
 PERCENT = 100
 THRESHOLD_PERCENT = (25, 95)
+DONE = ("report", "question", "exported")  # what was under way ended in one of these
 VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
 
 
@@ -26,6 +27,7 @@ class CasePanel:
         self._scene = scene
         self._logic: AsapLogic | None = None
         self._nodes: list[Any] = []
+        self._under_way = False
         self._settings = qt.QSettings()
         banner = label("AsapBanner")
         banner.setText(_("Research use. AI-generated. Not for diagnosis."))
@@ -87,8 +89,13 @@ class CasePanel:
         elif event.kind == "report":
             self._read_parameters()
             self.list_volumes()
+        if event.kind in DONE and self._under_way:
+            self.status.setText("")
+            self._show_case()
+            self._under_way = False
         if event.message and event.kind in ("server", "progress", "error"):
             self.status.setText(event.message)
+            self._under_way = event.kind == "progress"
         self._enable()
 
     # boxes

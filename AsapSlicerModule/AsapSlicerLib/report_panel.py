@@ -315,10 +315,14 @@ class ReportPanel:
         item.setText(WORDS, sentence.text)
         item.setData(WORDS, qt.Qt.UserRole, index)
         item.setText(SAYS, word(answer.assertion))
-        item.setText(CONFIDENCE, "" if answer.confidence is None else f"{PERCENT * answer.confidence:.0f} %")
+        sure = sentence.sure
+        item.setText(CONFIDENCE, "" if sure is None else f"{PERCENT * sure:.0f} %")
         item.setText(STATE, word(state_of(sentence)))
         remark = "" if sentence.drafted is None else sentence.drafted.words
         item.setToolTip(WORDS, f"<p>{escape(sentence.text)}</p>" + (f"<p>{escape(remark)}</p>" if remark else ""))
+        slanted = item.font(WORDS)
+        slanted.setItalic(sentence.doubted)
+        item.setFont(WORDS, slanted)
         if answer.map is None or sentence.doubted:
             for column in range(4):
                 item.setForeground(column, qt.QBrush(qt.QColor(GREY, GREY, GREY)))
@@ -354,7 +358,7 @@ class ReportPanel:
             lines.append(_("The map is that of the earlier wording."))
         if answer.side_check == "disagrees":
             lines.append(_("Caution: the heat lies on the other side than the sentence says."))
-        if answer.map is not None and answer.confidence is None:
+        if answer.map is not None and sentence.sure is None:
             lines.append(_("No confidence: this finding was not calibrated."))
         measured = logic.regions.measured
         if index in logic.view.shown and measured is not None and measured.index == index and measured.millilitres is not None:

@@ -38,7 +38,7 @@ def row_of(index: int, sentence: ReviewedSentence, colour: str) -> dict[str, Any
         "doubt": drafted.state.replace(" ", "-") if sentence.doubted and drafted is not None else "",
         "remark": "" if drafted is None else drafted.reason if sentence.doubted else drafted.words,
         "assertion": finding_of(answer),
-        "confidence": confidence_of(answer),
+        "confidence": confidence_of(sentence),
         "reason": answer.reason or "",
         "side": SIDE_WORDS.get(answer.side_check, ""),
         "side_warns": answer.side_check == "disagrees",
@@ -59,11 +59,11 @@ def finding_of(answer: SentenceAnswer) -> str:
     return ", ".join(word for word in (ASSERTION_WORDS.get(answer.assertion, answer.assertion), answer.laterality) if word)
 
 
-def confidence_of(answer: SentenceAnswer) -> str:
-    """The calibrated probability, or that there is none; empty where there is no place to be confident of."""
-    if answer.map is None:
-        return ""
-    return "confidence not calibrated" if answer.confidence is None else f"confidence {answer.confidence:.0%}"
+def confidence_of(sentence: ReviewedSentence) -> str:
+    """The calibrated probability, or that there is none; empty where there is no place, nor a draft, to be confident of."""
+    if sentence.sure is not None and (sentence.answer.map is not None or sentence.drafted is not None):
+        return f"confidence {sentence.sure:.0%}"
+    return "" if sentence.answer.map is None else "confidence not calibrated"
 
 
 def place_text(ras_mm: tuple[float, float, float]) -> str:

@@ -49,7 +49,7 @@ def review_markdown(review: Review) -> str:
             continue
         if sentence.answer.section != section:
             section = sentence.answer.section
-            lines += [f"## {(section or 'added').replace('_', ' ').capitalize()}", ""]
+            lines += [*([""] if lines[-1] else []), f"## {(section or 'added').replace('_', ' ').capitalize()}", ""]
         lines.append(f"- {_escaped(sentence.text)}{_remarks(sentence)}")
     lines.append("")
     doubted = [one for one in review.sentences if one.doubted]

@@ -40,6 +40,13 @@ class ReviewedSentence:
         return self.decisions[-1].text if self.decisions else self.draft
 
     @property
+    def sure(self) -> float | None:
+        """How sure the model is of the wording, calibrated: of its own draft as a whole, else of finding and place."""
+        if self.drafted is not None and self.text == self.draft:
+            return self.drafted.probability
+        return self.answer.confidence
+
+    @property
     def doubted(self) -> bool:
         """Whether the draft itself did not stand by the sentence, and no reader has said otherwise."""
         return self.state == "draft" and self.drafted is not None and self.drafted.state != "supported"
