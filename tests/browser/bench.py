@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -152,8 +152,15 @@ class Tab:
 
     def goes_dark(self, view: str, timeout_s: float = 20.0) -> bool:
         """Whether the heat leaves this view: on a busy machine a picture comes some time after the words beside it."""
+        return self._comes(lambda: self.heat_centre(view) is None, timeout_s)
+
+    def lights_up(self, view: str, timeout_s: float = 20.0) -> bool:
+        """Whether heat comes into this view."""
+        return self._comes(lambda: self.heat_centre(view) is not None, timeout_s)
+
+    def _comes(self, what: Callable[[], bool], timeout_s: float) -> bool:
         end = time.monotonic() + timeout_s
-        while self.heat_centre(view) is not None:
+        while not what():
             if time.monotonic() > end:
                 return False
             self.page.wait_for_timeout(200)

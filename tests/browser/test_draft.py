@@ -56,9 +56,9 @@ def test_draft_review_by_keyboard_sign_and_export(chromium: Any, series_bench: B
     for row in page.locator(".item.held-back, .item.contradicted").all():
         assert len(row.locator(".remark").inner_text()) > 10  # it says why
     assert violations(page) == []
-    page.screenshot(path=tmp_path / "page-drafted.png")
     page.click(".item:not(.held-back):not(.contradicted) .sentence >> nth=0")
-    assert tab.settled_heat_centre("Red") is not None
+    assert tab.lights_up("Red")
+    page.screenshot(path=tmp_path / "page-drafted.png")
     # By keyboard from the first to the last: what is doubted is rejected, the second kept sentence gets other words.
     page.click("#sentence-0")
     kept = 0

@@ -30,7 +30,7 @@ from tests.slicer.desk import Desk, open_desk
 
 FOLDER = Path(__file__).parents[2] / "AsapSlicerModule" / "Resources" / "Screenshots"
 SEED = 3
-PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1330), 435, 6
+PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1590), 526, 6
 CONSENT_PIXELS = (PANEL_PIXELS[0], 520)
 LUNG_WINDOW = (1500.0, -600.0)
 WAIT_S = 300.0
@@ -89,7 +89,7 @@ def save(desk: Desk, path: Path, size: tuple[int, int] | None = None) -> None:
 
 
 def walk(desk: Desk, report: str, folder: Path) -> None:
-    """The tutorial's steps, a picture at four of them."""
+    """The tutorial's steps, a picture at some of them."""
     panel, box, logic = desk.widget.case_panel, desk.widget.report_panel.report, desk.widget.logic
     desk.parent.resize(*PANEL_PIXELS)
     prepare_views(desk)
@@ -99,9 +99,13 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
     save(desk, folder / "1_consent.png", CONSENT_PIXELS)
     desk.click(panel.allow)
     desk.until(lambda: logic.case is not None, WAIT_S)
+    desk.click(box.draft)
+    desk.until(lambda: logic.review is not None, WAIT_S)
+    desk.click_row(next((index for index, one in enumerate(logic.review.sentences) if one.doubted), 0))
+    save(desk, folder / "4_draft.png")
     box.text.setPlainText(report)
     desk.click(box.ask)
-    desk.until(lambda: len(desk.rows()) > 2, WAIT_S)
+    desk.until(lambda: not logic.busy, WAIT_S)
     rows = [index for index, sentence in enumerate(logic.review.sentences) if sentence.answer.map is not None]
     finding = next((index for index in rows if FINDING.search(logic.review.sentences[index].text)), rows[0])
     desk.click_row(finding)
