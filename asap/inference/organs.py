@@ -14,6 +14,7 @@ from asap.inference.course import Progress
 from asap.inference.features import StudyFeatures
 from asap.inference.lesions import cells_of
 from asap.inference.network_image import NetworkImages
+from asap.inference.opaque_lung import with_opaque_parts
 from asap.lungs import LungMasks
 from asap.models.load_segmentation import SegmentationHeads
 from asap.models.segmentation_head import LABELS_OUT
@@ -29,7 +30,8 @@ AERATED_BELOW_HU = -400.0
 # Of the interpolated coarse mask: surely lung whatever its HU (vessels, closed bays), and as far as air may reach beyond it.
 SURELY, AT_MOST = 0.85, 0.12
 CLASSICAL, LEARNT = "classical lung mask", "model, unasked"
-BOTH = "model's lobes within the classical lung mask"
+COMPLETED = "classical lung mask, with the parts without air as the model sees them"
+BOTH = "model's lobes within the lung mask"
 # Islands smaller than this part of an organ's largest are noise.
 ISLAND_SHARE = 0.1
 # Organs that are the sum of what the head tells apart.
@@ -59,19 +61,24 @@ class OrganSegmenter:
         """The organs of a volume, from its features."""
         ras = volume.reoriented_to_ras()
         lungs = {key: lung_mask(ras, features.lungs, key) for key in LUNGS if set(keys) & {key, *LOBES}}
-        shares = None
-        if self.heads is not None and not set(keys) <= set(LUNGS):
+        shares, affine = None, features.windows[0].grid.voxel_affine
+        if self.heads is not None:
             progress("looking for organs", 0.0)
             shares = organ_shares(self.heads, self.images, ras, features)
+            pause()
+            lungs = {
+                key: with_opaque_parts(ras, found, features.lungs, shares, grid_affine=affine, key=key)
+                for key, found in lungs.items()
+            }
         segments = []
         for number, key in enumerate(keys):
             progress("drawing segments", number / len(keys))
             pause()
-            found, source = lungs.get(key), CLASSICAL
+            found, source = lungs.get(key), CLASSICAL if shares is None else COMPLETED
             if key in LOBES and shares is not None:
                 found, source = lobe_mask(ras, shares, features, lungs[f"{key.split('_')[0]}_lung"], key), BOTH
             elif key not in LUNGS and shares is not None:
-                found, source = learnt_mask(ras, shares, features.windows[0].grid.voxel_affine, key), LEARNT
+                found, source = learnt_mask(ras, shares, affine, key), LEARNT
             if found is not None:
                 mask, start = in_stored_order(*found, volume)
                 segment = make_segment(volume, mask, ORGANS[key], source=source, start_ijk=start)
