@@ -18,6 +18,7 @@ class OrganRow:
 
     def __init__(self, layout: Any) -> None:
         self._organs: Organs | None = None
+        self._waits = False
         form = box(_("Organs"), layout)
         self.choice = qt.QComboBox()
         self.choice.setAccessibleName(_("Organ"))
@@ -37,14 +38,18 @@ class OrganRow:
 
     def on_event(self, event: Event) -> None:
         """The logic has news."""
-        if event.kind == "segment":
+        if event.kind == "segment" and self._waits:
+            self._waits = False
             self.told.setText(event.message)
+        elif event.kind == "error":
+            self._waits = False
         elif event.kind in ("server", "case"):
             self.told.setText("")
             self._enable()
 
     def _draw(self) -> None:
         if self._organs is not None:
+            self._waits = True
             self._organs.draw(list(TARGETS)[int(read(self.choice, "currentIndex"))])
 
     def _enable(self) -> None:

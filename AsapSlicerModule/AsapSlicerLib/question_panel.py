@@ -181,7 +181,7 @@ class QuestionPanel:
         parts = [confidence_words(given)]
         if desk.place is not None:
             place = _("shown: {text}") if len(places) == 1 else _("place {n} of {count}: {text}")
-            parts.append(place.format(n=desk.place + 1, count=len(places), text=places[desk.place].text))
+            parts.append(place.format(n=desk.place + 1, count=len(places), text=places[desk.place].text.rstrip(".")))
         elif not places:
             parts.append(_("there is no place to show"))
         parts.append(_("verdict: {said}").format(said=SAID[given.verdict]()))

@@ -158,7 +158,7 @@ class Service:
         if study.state != "ready":
             raise conflict("The case is not complete; send the missing parts first.")
         kind = KINDS[request.task]
-        question = Question(request.task, model, request.fine, kind.prepare(request), kind.lane)
+        question = Question(request.task, model, request.fine, kind.prepare(request), kind.lane_of(request))
         job = Job(session.id, study, question)
         if request.supersede:
             self._supersede(session, job)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from asap.client.wire import pack_map
-from asap.review import DamagedReview, Review, ReviewError, amended, from_json, new_review, signed, to_json
+from asap.review import DamagedReview, Review, ReviewedAnswer, ReviewError, amended, from_json, new_review, signed, to_json
 from asap.review.changes import applied, change
 from tests.review.cases import TEXTS, accepted, answer, fresh
 
@@ -140,3 +140,26 @@ def test_only_additions_are_a_change_and_anything_else_begins_anew() -> None:
     assert set(change(after, before)) == {"opened"}
     assert applied(after, change(after, before)) == before
     assert change(after, after) == {}
+
+
+def test_every_place_of_an_answer_is_kept_and_part_of_what_is_signed() -> None:
+    places = answer().sentences
+    asked = ReviewedAnswer("Is anything abnormal?", "Yes.", "asap-mini", "ab" * 32, 0.8, places[0], further=places[1:3])
+    done = signed(accepted().asked(asked), "Dr S")
+    assert from_json(to_json(done)) == done
+    record = json.loads(to_json(done))
+    assert "further" not in record["answers"][0], "records of an older version stay what they were"
+    record["answers"][-1]["further"].pop()
+    with pytest.raises(DamagedReview, match="after it was signed"):
+        from_json(json.dumps(record))
+
+
+def test_questions_stay_when_a_report_is_read_after_them() -> None:
+    first = fresh().judged(0, "agree", "Dr A").decided(0, "accepted", "Dr A")
+    again = new_review("the report", answer(), first)
+    assert again.answers == first.answers
+    assert again.sentences[0].state == "accepted"
+    undone = again.undone("Dr A")
+    assert undone is not None
+    assert undone.sentences[0].state == "draft"
+    assert undone.answers[0].verdict == "agree"

@@ -10,6 +10,8 @@ import pytest
 
 from asap.client.findings import QuestionAnswer, classify_answer, draft_answer, question_answer
 from asap.text.ctrate_labels import CTRATE_FINDINGS
+from monailabel_app.server.kinds.ask import AskRequest
+from monailabel_app.server.kinds.catalog import KINDS
 from tests.server.front import Caller, Front, chest, running
 
 
@@ -108,3 +110,9 @@ def test_the_search_for_findings_is_told_as_it_goes(front: Front) -> None:
     assert len(lines) >= 20
     again = result(caller, study, task="ask", question="Is anything abnormal?")
     assert again["verdict"] == "cannot tell"
+
+
+def test_only_a_size_waits_for_the_image() -> None:
+    ask = KINDS["ask"]
+    lanes = [ask.lane_of(AskRequest(task="ask", question=words)) for words in ("How large is the mass?", "Where is the mass?")]
+    assert lanes == ["image", "text"]

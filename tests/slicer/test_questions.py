@@ -88,7 +88,7 @@ def test_a_question_is_answered_with_its_place_and_judged_by_keyboard(asking: De
     assert [body["question"] for body in bodies if body["task"] == "ask"] == ["Is there a nodule?"]
     assert panel.answer.property("plainText") == "Yes. There is a nodule in the right upper lobe."
     assert "confidence 90 %" in panel.told.text
-    assert "shown: There is a nodule." in panel.told.text
+    assert "shown: There is a nodule; verdict" in panel.told.text
     assert asking.foreground() == "ASAP heatmap"
     asking.press(panel.answer, "a")
     assert "verdict: agree" in panel.told.text
@@ -108,9 +108,9 @@ def test_a_question_is_answered_with_its_place_and_judged_by_keyboard(asking: De
 
 def test_every_place_of_an_answer_is_shown_in_turn_and_none_where_there_is_none(asking: Desk) -> None:
     panel = asked(asking, "Is anything abnormal?", TWO)
-    assert "place 1 of 2: There is a mass." in panel.told.text
+    assert "place 1 of 2: There is a mass;" in panel.told.text
     asking.press(panel.answer, "w")
-    assert "place 2 of 2: There is an effusion." in panel.told.text
+    assert "place 2 of 2: There is an effusion;" in panel.told.text
     axial = asking.stage.slice_logics["Sagittal"].GetSliceNode().GetSliceToRAS().GetElement(0, 3)
     assert axial == pytest.approx(4.0, abs=1.6)
     panel = asked(asking, "What is the price?", NOT)

@@ -14,13 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests import conftest as translated  # noqa: F401 - Slicer's translator, before the first of the module's sources
 from tests.slicer import conftest  # noqa: F401 - puts the module's folder on the path
 
 # isort: split
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PySide6 import QtGui
+from PySide6 import QtCore, QtGui
 from PySide6.QtTest import QTest
 from vtk.util.numpy_support import vtk_to_numpy
 
@@ -33,6 +34,7 @@ SEED = 3
 PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1590), 526, 6
 CONSENT_PIXELS = (PANEL_PIXELS[0], 520)
 LUNG_WINDOW = (1500.0, -600.0)
+WHOLE_PANEL, ABOVE_QUESTION = 2300, 530
 WAIT_S = 300.0
 COLOURS = 192
 FINDING = re.compile(r"mass(?:es)?|tumou?rs?", re.IGNORECASE)
@@ -50,14 +52,14 @@ def slice_picture(logic: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.where(rgba[..., 3:] > 0, rgba[..., :3], 0))
 
 
-def picture(desk: Desk) -> QtGui.QImage:
-    """The panel at the left, the slices in a column beside it."""
+def picture(desk: Desk, top: int = 0) -> QtGui.QImage:
+    """The panel at the left, scrolled to `top`, the slices in a column beside it."""
     QTest.qWait(150)
     panel = desk.parent.grab().toImage()
     page = QtGui.QImage(PANEL_PIXELS[0] + GAP + VIEW_PIXELS, PANEL_PIXELS[1], QtGui.QImage.Format.Format_RGB888)
     page.fill(QtGui.QColor(20, 20, 20))
     painter = QtGui.QPainter(page)
-    painter.drawImage(0, 0, panel)
+    painter.drawImage(0, -top, panel)
     for number, logic in enumerate(desk.stage.slice_logics.values()):
         rgb = slice_picture(logic)
         view = QtGui.QImage(rgb.data, rgb.shape[1], rgb.shape[0], 3 * rgb.shape[1], QtGui.QImage.Format.Format_RGB888)
@@ -77,9 +79,9 @@ def prepare_views(desk: Desk) -> None:
         logic.FitSliceToAll(VIEW_PIXELS, VIEW_PIXELS)
 
 
-def save(desk: Desk, path: Path, size: tuple[int, int] | None = None) -> None:
+def save(desk: Desk, path: Path, size: tuple[int, int] | None = None, top: int = 0) -> None:
     """Write a picture with a palette of its own: a third of the bytes."""
-    page = picture(desk)
+    page = picture(desk, top)
     rgb = np.frombuffer(page.constBits(), np.uint8).reshape(page.height(), page.bytesPerLine())[:, : 3 * page.width()]
     image = Image.fromarray(np.ascontiguousarray(rgb).reshape(page.height(), page.width(), 3))
     if size is not None:
@@ -121,6 +123,20 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
     desk.until(lambda: not logic.busy, WAIT_S)
     desk.click_row(finding)
     save(desk, folder / "3_review.png")
+    ask(desk, folder)
+
+
+def ask(desk: Desk, folder: Path) -> None:
+    """Three questions; the first of them judged and shown."""
+    panel = desk.widget.question_panel
+    for number, question in enumerate(("Where is the mass?", "How large is the mass?", "Is there a pneumothorax?"), start=1):
+        panel.ask(question)
+        desk.until(lambda number=number: panel.history.topLevelItemCount == number, WAIT_S)
+    panel.buttons["previous"].click()
+    panel.buttons["agree"].click()
+    desk.parent.resize(PANEL_PIXELS[0], WHOLE_PANEL)
+    QTest.qWait(150)
+    save(desk, folder / "5_question.png", top=panel.question.mapTo(desk.parent, QtCore.QPoint(0, 0)).y() - ABOVE_QUESTION)
 
 
 def main(folder: Path) -> None:

@@ -13,7 +13,7 @@ from asap.questions import Evidence
 from asap.text.questions import read_question
 from monailabel_app.server.answers import answer_record
 from monailabel_app.server.kinds.ground import SentenceRecord
-from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
+from monailabel_app.server.kinds.kind import Answer, Case, Kind, Lane, Steps
 from monailabel_app.server.kinds.segment import SegmentRecord, segment_record
 from monailabel_app.server.schemas import Answered, Asked, Exact, Share
 
@@ -91,6 +91,11 @@ def prepare(request: AskRequest) -> Answer:
     return answer
 
 
+def _lane(request: AskRequest) -> Lane:
+    """A size is measured in the image, which may have to be read first: clicks do not wait for that."""
+    return "image" if read_question(request.question).kind == "size" else "text"
+
+
 def _record(case: Case, part: Evidence) -> dict[str, Any]:
     return evidence_record(part) | {
         "statement": answer_record(part.grounding, fine=case.features.fine, in_report=False),
@@ -98,4 +103,4 @@ def _record(case: Case, part: Evidence) -> dict[str, Any]:
     }
 
 
-ASK = Kind(AskRequest, AskResult, prepare)
+ASK = Kind(AskRequest, AskResult, prepare, lane=_lane)

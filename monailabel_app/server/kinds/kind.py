@@ -48,10 +48,15 @@ class Kind:
     """A kind of job.
 
     request, result: its JSON. prepare: reads a request while its client waits; raises InputError or ServiceError when nothing
-    can be made of it. lane: "text" for answers of less than a second; "image" for heavier work, which lets those go first.
+    can be made of it. lane: "text" for answers of less than a second; "image" for heavier work, which lets those go first; or
+    which of both a request is for.
     """
 
     request: type[Asked]
     result: type[Any]
     prepare: Callable[[Any], Answer]
-    lane: Lane = "text"
+    lane: Lane | Callable[[Any], Lane] = "text"
+
+    def lane_of(self, request: Asked) -> Lane:
+        """The lane of a request that `prepare` has read."""
+        return self.lane(request) if callable(self.lane) else self.lane
