@@ -16,6 +16,7 @@ from PySide6.QtTest import QTest
 
 from asap.review import kept_review
 from tests.client.scripted import (
+    EVENTS_ROUTE,
     INFO,
     INFO_ROUTE,
     JOB,
@@ -26,6 +27,7 @@ from tests.client.scripted import (
     answer,
     refusal,
     sentence,
+    stream,
 )
 from tests.slicer.desk import Desk
 
@@ -222,4 +224,17 @@ def test_a_refused_question_changes_nothing(asking: Desk) -> None:
     asking.server.play(JOBS_ROUTE, refusal(422, "unprocessable", "The question is empty; ask about a finding or an organ."))
     panel.ask("???")
     asking.until(lambda: "question is empty" in asking.widget.case_panel.status.text)
+    assert asking.widget.logic.review is kept
+
+
+def test_a_question_under_way_is_cancelled_on_the_server_too(asking: Desk) -> None:
+    panel = asked(asking, "Is there a nodule?", YES)
+    kept = asking.widget.logic.review
+    asking.server.play(JOBS_ROUTE, answer(202, {"job": JOB, "state": "queued", "position": 1}))
+    asking.server.play(EVENTS_ROUTE, stream({"event": "queued", "position": 1}, after="hang"))
+    panel.ask("Where is the nodule?")
+    asking.until(asking.widget.case_panel.cancel.isEnabled)
+    asking.click(asking.widget.case_panel.cancel)
+    assert not asking.widget.logic.busy
+    asking.until(lambda: f"/jobs/{JOB}" in asking.server.paths("DELETE"))
     assert asking.widget.logic.review is kept
