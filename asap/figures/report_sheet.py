@@ -62,7 +62,6 @@ def report_sheet(volume: Volume, groundings: Sequence[Grounding], doubts: Mappin
     pixel_mm = 2 * box.size_mm(0) / (CARD_WIDTH - 2 * PADDING - 8)
     tallest = round(max(box.size_mm(1), min(box.size_mm(2), TALLEST_BODY_MM)) / pixel_mm)
     text_height = LINE * max((len(card.lines) for card in drawn), default=1) + 38
-    text_height += LINE if any(card.doubt for card in drawn) else 0
     card_height = text_height + tallest + 2 * PADDING
     list_top = HEADER + -(-len(drawn) // COLUMNS) * (card_height + GAP)
     sheet = Sheet(WIDTH, list_top + (44 + LIST_ROW * len(listed) + 12 if listed else 0) + 44)
@@ -100,9 +99,9 @@ def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
     for number, line in enumerate(card.lines):
         sheet.text(x + 44, y + 16 + LINE * number, line, size=13, colour=INK if card.doubt is None else QUIET)
     below = y + 16 + LINE * len(card.lines) + 2
-    if card.doubt is not None:
+    if card.doubt is not None:  # its reason names the probability that counts here
         _doubt(sheet, card.doubt, x + 44, below, columns=52)
-        below += LINE
+        return
     words, colour = confidence_words(card.grounding)
     x += 44
     x += sheet.text(x, below, "Confidence", size=12, colour=QUIET) + 7

@@ -31,6 +31,7 @@ def main(out: Path) -> None:
         tab.page.wait_for_selector(".item .facts:has-text('confidence')", timeout=WAIT_MS)
         tab.page.click(f".sentence:has-text('{PICKED}')")
         tab.page.mouse.move(SIZE["width"] / 2, 20)
+        tab.lights_up("Yellow", timeout_s=60.0)
         tab.settled_heat_centre("Yellow")
         shot = tab.page.screenshot()
         browser.close()

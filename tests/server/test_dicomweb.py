@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
-from asap.client import AsapClient
+from asap.client import AsapClient, GroundAnswer
 from asap.io.dicom_seg import read_segments
 from asap.io.nifti_write import write_nifti
 from asap.io.read import read_volume
+from asap.review import new_review, signed, to_json
 from asap.volume import Volume, to_int16
 from monailabel_app.lib.archive import ArchiveDatastore
 from tests.io.synthetic import write_dicom
@@ -61,6 +64,27 @@ def test_a_series_of_an_archive_is_grounded_by_its_uid(tmp_path: Path, archive: 
         assert "Doe" not in ask(server, "GET", "/datastore/?output=all").body.decode() + server.log.read_text()
         assert server.stop() == 0
         assert list(server.temp.iterdir()) == []
+
+
+def test_a_drafted_report_of_a_series_leaves_the_server_signed_and_as_dicom(
+    tmp_path: Path, archive: str, phantom: tuple[Path, Volume]
+) -> None:
+    with live_server(tmp_path / "server", studies=archive) as server:
+        client = AsapClient(server.url, server.token)
+        study = client.open_datastore_study(SERIES)
+        draft = client.draft_report(study)
+        placed = GroundAnswer(draft.study, draft.model, draft.notice, tuple(one.answer for one in draft.sentences))
+        review = new_review(draft.text, placed, input_sha256=phantom[1].identity)
+        for index in range(len(review.sentences)):
+            review = review.decided(index, "accepted", "Dr A")
+        files = client.documents(study, to_json(signed(review, "Dr S")), ["dicom"])
+        client.close()
+        report = pydicom.dcmread(BytesIO(files["report-sr.dcm"]))
+        said = {str(one.value) for one in report.iterall() if one.keyword == "TextValue"}
+        assert {one.text for one in review.sentences} <= said
+        assert SERIES in {str(one.value) for one in report.iterall() if one.keyword == "SeriesInstanceUID"}
+        assert sum(name.startswith("heatmap-") for name in files) == sum(one.answer.map is not None for one in review.sentences)
+        assert "Doe" not in server.log.read_text()
 
 
 def test_a_final_label_arrives_in_the_archive_as_a_segmentation(tmp_path: Path, archive: str) -> None:
