@@ -94,7 +94,7 @@ def _connected(crop: Volume, seeds: NDArray[np.int64], allowed: Mask) -> Mask:
     around = [hu[tuple(slice(max(0, x - r), x + r + 1) for x, r in zip(seed, reach, strict=True))].ravel() for seed in seeds]
     level = float(np.median(np.concatenate(around)))
     alike = allowed & (np.abs(hu - level) < TOLERANCE_HU)
-    cut = ndimage.binary_opening(alike, _ball(crop.spacing_mm, BRIDGE_MM))
+    cut = ndimage.binary_opening(alike, ball(crop.spacing_mm, BRIDGE_MM))
     for mask in (cut, alike):  # a lesion thinner than a bridge is grown as it is
         labels, _ = ndimage.label(mask)
         wanted = np.unique(labels[tuple(seeds.T)])
@@ -104,7 +104,8 @@ def _connected(crop: Volume, seeds: NDArray[np.int64], allowed: Mask) -> Mask:
     return np.zeros(crop.shape, dtype=np.bool_)
 
 
-def _ball(spacing_mm: tuple[float, float, float], radius_mm: float) -> Mask:
+def ball(spacing_mm: tuple[float, float, float], radius_mm: float) -> Mask:
+    """A structuring element: the voxels within a radius."""
     reach = [int(radius_mm / s) for s in spacing_mm]
     grids = np.meshgrid(*(np.arange(-r, r + 1) * s for r, s in zip(reach, spacing_mm, strict=True)), indexing="ij")
     return np.asarray(sum(g**2 for g in grids) <= radius_mm**2, dtype=np.bool_)

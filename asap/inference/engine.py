@@ -25,14 +25,14 @@ from asap.inference.course import Course, Progress, Stage, no_progress
 from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, claims_of_text, draft_of, sizes_by
 from asap.inference.feature_store import FeatureStore
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
+from asap.inference.finding_curves import Curves, curves_of_grounding
 from asap.inference.finding_readers import FindingReaders
 from asap.inference.grounder import Grounder
 from asap.inference.lesions import LesionSegmenter
 from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
-from asap.inference.presence import ctrate_probabilities, curves_of_grounding, curves_of_head
+from asap.inference.presence import ctrate_probabilities
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
-from asap.models.finding_head import LoadedFindingHead
 from asap.models.load_segmentation import SegmentationHeads
 from asap.pause import Pause, no_pause
 from asap.preprocess import to_network_grid
@@ -57,15 +57,16 @@ LUNGS_S = 0.25
 class Engine:
     """One model with its caches. Methods may be called from several threads; the model itself runs on the caller's thread.
 
-    store: where encoded cases are kept on disk, beside the ones kept in memory. head: of findings. segmentation: its heads;
-    None leaves classical lungs and region growing.
+    store: where encoded cases are kept on disk, beside the ones kept in memory. curves: of findings,
+    fitted to this model; None takes those of its grounding. segmentation: its heads; None leaves classical lungs and region
+    growing.
     """
 
     def __init__(
         self,
         grounder: Grounder,
         store: FeatureStore | None = None,
-        head: LoadedFindingHead | None = None,
+        curves: Curves | None = None,
         segmentation: SegmentationHeads | None = None,
     ) -> None:
         self.grounder = grounder
@@ -77,8 +78,7 @@ class Engine:
         self._sentences = SentenceCache()
         self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
-        curves = curves_of_grounding(self._calibration) if head is None else curves_of_head(head.curves)
-        self.findings = FindingReaders(grounder, None if head is None else head.head, curves)
+        self.findings = FindingReaders(grounder, curves_of_grounding(self._calibration) if curves is None else curves)
 
     def encode(
         self,
@@ -230,12 +230,15 @@ class Engine:
         )
 
     def _measure(self, features: StudyFeatures, volume: Volume | None, between_blocks: Pause) -> Measure | None:
-        """Segments the lesion a grounding shows; None without the image."""
+        """Measures the lesion a grounding shows; None without the image."""
         if volume is None:
             return None
-        return lambda grounding: self.segment_prompted(
-            volume, features, Prompt(grounding=grounding), between_blocks=between_blocks
-        )
+
+        def measure(grounding: Grounding) -> Segment | None:
+            between_blocks()
+            return self.lesions.measure(volume, features, grounding)
+
+        return measure
 
     def _stages(self, ras: Volume, windows: int) -> list[Stage]:
         voxels, cost = float(np.prod(ras.shape)), self.grounder.cost

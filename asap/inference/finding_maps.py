@@ -21,7 +21,6 @@ from asap.grounding import peak_ras_mm
 from asap.inference.calibration import best_mean, log_odds
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
-from asap.models.finding_head import FindingHead
 from asap.report import Side
 from asap.text.read import read_sentence
 from asap.text.statements import LOBES, WORDINGS, wordings_of
@@ -56,15 +55,8 @@ class FindingRows:
 class FindingMaps:
     """The evidence for every finding in one encoded case. known: maps of this very case that were made before; more are added."""
 
-    def __init__(
-        self,
-        grounder: Grounder,
-        rows: FindingRows,
-        features: StudyFeatures,
-        head: FindingHead | None,
-        known: dict[str, Tensor],
-    ) -> None:
-        self._grounder, self._rows, self._features, self._head = grounder, rows, features, head
+    def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures, known: dict[str, Tensor]) -> None:
+        self._grounder, self._rows, self._features = grounder, rows, features
         window = features.windows[0]
         self._cells_NC, self._grid = window.cells_NC, window.grid
         self._maps = known
@@ -113,30 +105,16 @@ class FindingMaps:
     def look(self) -> Iterator[float]:
         """Make the maps of all findings, one statement at a time; yields the share done. All is answered at once after it."""
         missing = [concept for concept in WORDINGS if concept not in self._maps]
-        stated = []
         for number, concept in enumerate(missing, start=1):
-            stated.append(self._rows.stated(self._grounder, self._cells_NC, (concept,)))
+            self._map(concept)
             yield number / len(missing)
-        if missing:
-            self._add(missing, torch.cat(stated, dim=1))
 
     def _map(self, concept: str) -> Tensor:
-        """Log-odds that each cell holds the finding, [N]: the head's where it knows the finding, else its statement's."""
+        """Log-odds that each cell holds the finding, [N]."""
         if concept not in self._maps:
-            known = () if self._head is None else self._head.config.concepts
-            together = known if concept in known else (concept,)
-            self._add(together, self._rows.stated(self._grounder, self._cells_NC, together))
+            stated_N1 = self._rows.stated(self._grounder, self._cells_NC, (concept,))
+            self._maps[concept] = stated_N1[:, 0].contiguous()
         return self._maps[concept]
-
-    @torch.inference_mode()
-    def _add(self, concepts: Sequence[str], stated_NK: Tensor) -> None:
-        """Keep the maps of findings that were stated; the head compares all that it knows, or has none of them to compare."""
-        maps = dict(zip(concepts, stated_NK.T, strict=True))
-        if self._head is not None and self._head.config.concepts[0] in maps:
-            known = self._head.config.concepts
-            heard_NK = torch.stack([maps[concept] for concept in known], dim=1)
-            maps |= dict(zip(known, self._head(self._cells_NC, heard_NK).T, strict=True))
-        self._maps |= {concept: map_N.contiguous() for concept, map_N in maps.items()}
 
     @cached_property
     def _centres(self) -> NDArray[np.float64]:

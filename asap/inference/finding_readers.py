@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
 from asap.inference.features import StudyFeatures
+from asap.inference.finding_curves import Curves
 from asap.inference.finding_maps import FindingMaps, FindingRows
 from asap.inference.grounder import Grounder
-from asap.inference.presence import PresenceCurve, PresenceReader
-from asap.models.finding_head import FindingHead
+from asap.inference.presence import PresenceReader
 
 KEPT_CASES = 2  # 3 MB each
 
@@ -20,8 +19,8 @@ KEPT_CASES = 2  # 3 MB each
 class FindingReaders:
     """Maps of the cases asked about last are kept while their features are: a second question costs a tenth of the first."""
 
-    def __init__(self, grounder: Grounder, head: FindingHead | None, curves: Mapping[str, PresenceCurve]) -> None:
-        self._grounder, self._head, self._curves = grounder, head, curves
+    def __init__(self, grounder: Grounder, curves: Curves) -> None:
+        self._grounder, self._curves = grounder, curves
         self._rows: FindingRows | None = None
         self._maps: WeakKeyDictionary[StudyFeatures, dict[str, Tensor]] = WeakKeyDictionary()
         self._lock = Lock()
@@ -38,7 +37,7 @@ class FindingReaders:
             known = self._maps[features] = self._maps.pop(features, {})
             while len(self._maps) > KEPT_CASES:
                 del self._maps[next(iter(self._maps))]
-        return FindingMaps(self._grounder, self.rows(), features, self._head, known)
+        return FindingMaps(self._grounder, self.rows(), features, known)
 
     def of(self, features: StudyFeatures) -> PresenceReader:
         """What tells which findings are there."""

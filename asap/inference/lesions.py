@@ -13,6 +13,7 @@ from torch import Tensor
 
 from asap.errors import InputError
 from asap.grounding import Grounding
+from asap.half_maximum import outline
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
 from asap.inference.lesion_grid import GridPrompt, answer, seek
@@ -29,6 +30,7 @@ from asap.volume import Affine, Volume, apply_affine
 
 REGION_GROWING = "region growing"
 LESION_HEAD = "model, from a prompt"
+HALF_MAXIMUM = "half its height above the lung"
 SEEKING = "model, unasked"
 # One sentence a finding, for where any of them may be.
 FINDING_SENTENCES: dict[str, str] = {
@@ -77,6 +79,20 @@ class LesionSegmenter:
         if name is None and prompt.previous is not None:
             name = prompt.previous.name
         return make_segment(volume, mask, kind or _kind(prompt), source=source, name=name, start_ijk=start)
+
+    def measure(self, volume: Volume, features: StudyFeatures, grounding: Grounding) -> Segment | None:
+        """The extent of a dense lesion of the lung where a sentence is true; None when nothing there is denser than lung.
+
+        Raises InputError for another volume.
+        """
+        ras = volume.reoriented_to_ras()
+        if not features.belongs_to(ras):
+            raise InputError("The features are of another volume; encode this one first.")
+        found = outline(ras, grounding)
+        if found is None:
+            return None
+        mask, start = in_stored_order(*found, volume)
+        return make_segment(volume, mask, _kind(Prompt(grounding=grounding)), source=HALF_MAXIMUM, start_ijk=start)
 
     def seek(self, volume: Volume, features: StudyFeatures, *, pause: Pause = no_pause) -> list[Segment]:
         """Every lesion of half a millilitre or more, the largest first, named by what its place matches best."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from asap.errors import InputError, WeightsError
 from asap.inference.engine import Engine
 from asap.inference.feature_store import FeatureStore
+from asap.inference.finding_curves import load_curves
 from asap.inference.grounder import AsapGrounder, Grounder, MiniGrounder
 from asap.models.catalog import MODELS, model_folder
-from asap.models.finding_head import load_finding_head
 from asap.models.load import LoadedMini, LoadedModel, load_model, preferred_device
 from asap.models.load_segmentation import SegmentationHeads, belongs_to, load_segmentation, segmentation_folder
 from asap.preprocess import GridConfig
@@ -26,11 +26,11 @@ def load_engine(source: str, store: FeatureStore | None = None) -> Engine:
     loaded = load_model(source if source in MODELS else Path(source))
     grounder = grounder_of(loaded)
     grounder.place(preferred_device())
-    findings = None
+    curves = None
     if source not in MODELS or MODELS[source].seed is None:  # what is made from a seed has no folder
         folder = model_folder(source) if source in MODELS else Path(source)
-        findings = load_finding_head(folder, loaded.weights_sha256)
-    return Engine(grounder, store, findings, heads_of(grounder))
+        curves = load_curves(folder, loaded.weights_sha256)
+    return Engine(grounder, store, curves, heads_of(grounder))
 
 
 def heads_of(grounder: Grounder) -> SegmentationHeads | None:

@@ -1,19 +1,11 @@
-"""Whether each finding is there: the evidence of `finding_maps`, read at a fitted curve, side by side and lobe by lobe.
-
-Two priors, because two things are asked: somebody asks about a finding (even odds), or every finding is looked for unasked (as
-frequent as in the cases the curve was fitted on). The same evidence gives a lower probability in the second case.
-"""
+"""Whether each finding is there: the evidence of `finding_maps`, read at a fitted curve, side by side and lobe by lobe."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from asap.drafts import FindingEstimate, FindingLabel
-from asap.errors import WeightsError
-from asap.inference.calibration import HIGHEST, Calibration
+from asap.inference.finding_curves import Curves
 from asap.inference.finding_maps import FindingMaps
 from asap.report import Side
 from asap.text.ctrate_labels import CTRATE_FINDINGS
@@ -23,52 +15,10 @@ from asap.text.vocabulary import FINDINGS
 SIDES: tuple[Side, Side] = ("left", "right")
 
 
-@dataclass(frozen=True)
-class PresenceCurve:
-    """Log-odds of presence at even prior odds: slope * evidence + offset.
-
-    prevalence: share of the cases (of their sides, for findings of lungs and pleura) it was fitted on that have the finding.
-    """
-
-    slope: float
-    offset: float
-    prevalence: float
-
-    def probability(self, evidence: float, *, asked: bool) -> float:
-        """P(present), never surer than 99 % either way. asked: at even odds, else at the prevalence."""
-        prior = 0.0 if asked else math.log(self.prevalence / (1.0 - self.prevalence))
-        z = self.slope * evidence + self.offset + prior
-        return min(HIGHEST, max(1.0 - HIGHEST, 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))))
-
-
-def curves_of_grounding(calibration: Calibration | None) -> dict[str, PresenceCurve]:
-    """Curves for a model that was calibrated for grounding only: its sentences were true and false in equal numbers."""
-    if calibration is None:
-        return {}
-    return {
-        concept: PresenceCurve(calibration.slope, calibration.offset + calibration.by_concept[concept], 0.5)
-        for concept in WORDINGS
-        if concept in calibration.by_concept
-    }
-
-
-def curves_of_head(calibration: Mapping[str, Any]) -> dict[str, PresenceCurve]:
-    """Curves from the finding head's manifest: concept -> [slope, offset, prevalence]; WeightsError when malformed."""
-    curves = {}
-    for concept, numbers in calibration.items():
-        usable = (
-            isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(n, float) and math.isfinite(n) for n in numbers)
-        )
-        if concept not in WORDINGS or not usable or not 0.0 < numbers[2] < 1.0:
-            raise WeightsError("The finding head's calibration cannot be read; install the weights again.")
-        curves[concept] = PresenceCurve(*numbers)
-    return curves
-
-
 class PresenceReader:
     """Estimates of one encoded case."""
 
-    def __init__(self, maps: FindingMaps, curves: Mapping[str, PresenceCurve]) -> None:
+    def __init__(self, maps: FindingMaps, curves: Curves) -> None:
         self._maps, self._curves = maps, curves
 
     def look(self) -> Iterator[float]:

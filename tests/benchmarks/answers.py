@@ -20,9 +20,9 @@ import torch
 
 from asap.inference.engine import Engine
 from asap.inference.feature_store import FeatureStore
+from asap.inference.finding_curves import FILE_NAME
 from asap.inference.load import load_engine
 from asap.models.catalog import model_folder
-from asap.models.finding_head import FOLDER
 from tests.benchmarks import answers_rows, answers_table
 from tests.benchmarks.answers_cases import CaseSet, generated, judged
 from tests.benchmarks.answers_rows import CaseRows
@@ -49,7 +49,7 @@ def scored(engine: Engine, cases: CaseSet, kept: Path, painted: int) -> list[Cas
 def digest_of(model: str) -> str:
     """Of everything beside the code that a score depends on: weights, and curves of the findings."""
     folder = model_folder(model)
-    manifests = [path for path in (folder / "manifest.json", folder / FOLDER / "manifest.json") if path.is_file()]
+    manifests = [path for path in (folder / "manifest.json", folder / FILE_NAME) if path.is_file()]
     return hashlib.sha256(b"".join(path.read_bytes() for path in manifests)).hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
-"""What the finding head is trained on: the trunk's cells inside the body of generated cases, with the findings each cell holds.
+"""What the curves of the findings are fitted on: what a trunk's cells say of each finding, inside the body of generated cases.
 
-Two files a case, of the case and of its twin without findings; resumable. Axes: M body cells, C numbers, K findings.
+One file a volume, resumable; twins, which have no finding, beside their cases. Axes: M body cells, K findings.
 """
 
 from __future__ import annotations
@@ -15,80 +15,57 @@ from numpy.typing import NDArray
 
 from asap.errors import NotChestError
 from asap.inference.engine import Engine
-from asap.inference.features import StudyFeatures
 from asap.phantom.canvas import PlacedFinding
-from asap.phantom.case import PhantomCase
 from asap.phantom.case_files import load_case
 from asap.text.statements import WORDINGS
-from asap.volume import Affine, Volume
-from asap_training.data.cells import cell_fractions
+from asap.volume import Volume
 
 CONCEPTS = tuple(WORDINGS)
-HELD_FROM = 0.1  # share of a cell a finding fills from which on the cell holds it; less is neither yes nor no
-TWIN = "twin"
 
 
 @dataclass(frozen=True, eq=False)
 class VolumeCells:
-    """One volume. cells_MC: float16. right_M: on the patient's right. held_MK: 1 holds the finding, 0 does not, -1 unclear.
+    """One volume. stated_MK: float16, log-odds of the findings' statements. right_M: on the patient's right.
 
-    name: of the case's folder. twin: whether it is the twin, which has no finding. stated_MK: float16, log-odds of the
-    findings' statements. present_K2: whether the finding is there, on the left and on the right (equal for what has no side).
+    twin: whether it is a twin, which has no finding. present_K2: whether the finding is there, on the left and on the right
+    (equal for what has no side).
     """
 
-    name: str
     twin: bool
-    cells_MC: NDArray[np.float16]
-    right_M: NDArray[np.bool_]
-    held_MK: NDArray[np.int8]
     stated_MK: NDArray[np.float16]
+    right_M: NDArray[np.bool_]
     present_K2: NDArray[np.bool_]
 
 
-def prepared(engine: Engine, cases: list[Path], out: Path) -> Iterator[VolumeCells]:
-    """The cells of the cases and of their twins, encoded where `out` does not hold them yet for this trunk."""
+def prepared(engine: Engine, cases: list[Path], out: Path, twins: int) -> Iterator[VolumeCells]:
+    """The cells of the cases and of the first few twins, encoded where `out` does not hold them yet for this trunk."""
     folder = out / engine.grounder.weights_sha256[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    for path in cases:
-        files = folder / f"{path.name}.npz", folder / f"{path.name}-{TWIN}.npz"
-        if not all(file.is_file() for file in files):
-            case = load_case(path)
-            _save(files[0], _volume_cells(engine, case, case.volume, path.name, twin=False))
-            _save(files[1], _volume_cells(engine, case, case.twin, path.name, twin=True))
-        for file in files:
+    for number, path in enumerate(cases):
+        for twin in (False, True)[: 2 if number < twins else 1]:
+            file = folder / f"{path.name}{'-twin' if twin else ''}.npz"
+            if not file.is_file():
+                case = load_case(path)
+                volume, findings = (case.twin, ()) if twin else (case.volume, case.findings)
+                _save(file, _volume_cells(engine, volume, findings, twin=twin))
             if file.stat().st_size:
-                yield _load(file, path.name, twin=file is files[1])
+                yield _load(file, twin=twin)
 
 
-def _volume_cells(engine: Engine, case: PhantomCase, volume: Volume, name: str, *, twin: bool) -> VolumeCells | None:
-    """Encode one volume and mark its cells; None when it is refused as not a chest."""
+def _volume_cells(engine: Engine, volume: Volume, findings: tuple[PlacedFinding, ...], *, twin: bool) -> VolumeCells | None:
+    """Encode one volume; None when it is refused as not a chest."""
     try:
         features = engine.encode(volume)
     except NotChestError:
         return None
     maps = engine.findings.maps(features)
     body = np.flatnonzero(maps.seen)
-    held_MK = np.zeros((len(body), len(CONCEPTS)), dtype=np.int8)
+    cells_MC = features.windows[0].cells_NC[torch.from_numpy(body)]
+    stated_MK = engine.findings.rows().stated(engine.grounder, cells_MC, CONCEPTS).to(torch.float16).numpy()
     present_K2 = np.zeros((len(CONCEPTS), 2), dtype=np.bool_)
-    for finding in () if twin else case.findings:
-        k = CONCEPTS.index(finding.concept)
-        _mark(held_MK[:, k], finding, case.volume.affine, features, body)
-        present_K2[k] |= _sides(finding)
-    cells = features.windows[0].cells_NC[torch.from_numpy(body)]
-    stated = engine.findings.rows().stated(engine.grounder, cells, CONCEPTS).to(torch.float16).numpy()
-    right_M = maps.region("right").ravel()[body]
-    return VolumeCells(name, twin, cells.to(torch.float16).numpy(), right_M, held_MK, stated, present_K2)
-
-
-def _mark(
-    held_M: NDArray[np.int8], finding: PlacedFinding, affine: Affine, features: StudyFeatures, body: NDArray[np.intp]
-) -> None:
-    share_M = cell_fractions(finding.region, affine, features.windows[0].grid, features.tokens)[body]
-    if share_M.max(initial=0.0) <= 0.0:
-        return
-    holds = share_M >= min(HELD_FROM, float(share_M.max()))
-    held_M[(share_M > 0) & ~holds & (held_M == 0)] = -1
-    held_M[holds] = 1
+    for finding in findings:
+        present_K2[CONCEPTS.index(finding.concept)] |= _sides(finding)
+    return VolumeCells(twin, stated_MK, maps.region("right").ravel()[body], present_K2)
 
 
 def _sides(finding: PlacedFinding) -> NDArray[np.bool_]:
@@ -104,17 +81,10 @@ def _save(path: Path, volume: VolumeCells | None) -> None:
         return
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(
-            file,
-            cells=volume.cells_MC,
-            right=volume.right_M,
-            held=volume.held_MK,
-            stated=volume.stated_MK,
-            present=volume.present_K2,
-        )
+        np.savez(file, stated=volume.stated_MK, right=volume.right_M, present=volume.present_K2)
     part.replace(path)
 
 
-def _load(path: Path, name: str, *, twin: bool) -> VolumeCells:
+def _load(path: Path, *, twin: bool) -> VolumeCells:
     with np.load(path) as stored:
-        return VolumeCells(name, twin, stored["cells"], stored["right"], stored["held"], stored["stated"], stored["present"])
+        return VolumeCells(twin, stored["stated"], stored["right"], stored["present"])
