@@ -14,7 +14,7 @@ DraftState = Literal["supported", "held back", "contradicted"]
 DraftSection = Literal["findings", "impression"]
 LabelVerdict = Literal["present", "absent", "cannot tell"]
 # Between these a probability decides nothing.
-PRESENT_FROM, ABSENT_UP_TO = 0.55, 0.45
+PRESENT_FROM, ABSENT_UP_TO = 0.52, 0.48
 
 
 @dataclass(frozen=True)

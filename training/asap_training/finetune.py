@@ -5,7 +5,7 @@ asap-train finetune segmentation --cases dataset.json --out DIR [--method semi-s
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
-findings: the small head behind `asap classify`, `ask` and `report`. segmentation: labels of a decathlon-style data set. report:
+findings: the curves behind `asap classify`, `ask` and `report`. segmentation: labels of a decathlon-style data set. report:
 the benchmark's own small decoder, trained from scratch, or with --language a local language model with adapters. vqa: the
 language model on RadGenome's questions.
 """
