@@ -37,7 +37,7 @@ def scored(engine: Engine, cases: CaseSet, kept: Path, painted: int) -> list[Cas
     for number in range(cases.count):
         file = kept / f"{number:05d}.json"
         if not file.is_file():
-            paint = sum(row.painted is not None for row in rows) < painted
+            paint = sum(len(row.painted) for row in rows) < painted
             answers_rows.save(file, answers_rows.rows_of(engine, cases, number, paint=paint))
         row = answers_rows.load(file)
         rows += [row] if row is not None else []

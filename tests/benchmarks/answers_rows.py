@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from asap.inference.features import StudyFeatures
 from asap.io.atomic import write_bytes
 from asap.phantom.case import PhantomCase
 from asap.phantom.sentences import LUNG_CONCEPTS
-from asap.volume import Volume
 from asap_training.tasks import answer_scores as scores
 from asap_training.tasks.answer_scores import AskedRow, PlaceRow, Told
 from asap_training.tasks.crg import report_labels
@@ -23,6 +23,7 @@ from asap_training.tasks.painting import noticed, painted_out, patched_elsewhere
 from asap_training.tasks.vqa_scores import Answered
 from tests.benchmarks.answers_cases import CaseSet
 
+EVEN = 0.5
 PAINTED = frozenset({"nodule", "mass", "consolidation", "ground_glass"}) & LUNG_CONCEPTS
 
 
@@ -30,8 +31,8 @@ PAINTED = frozenset({"nodule", "mass", "consolidation", "ground_glass"}) & LUNG_
 class CaseRows:
     """One case. drafted: findings of its draft; elsewhere: of another patient's. labels: CT-RATE findings, true and drafted.
 
-    asked: presence on case and twin. strangers: the same questions to two other patients. painted: whether the answer noticed
-    the finding painted out, and the patch elsewhere; None where no finding was tried.
+    asked: presence on case and twin. strangers: the same questions to two other patients. painted: of each finding tried, whether
+    the answer noticed it painted out, and a patch elsewhere.
     """
 
     number: int
@@ -44,7 +45,7 @@ class CaseRows:
     strangers: list[AskedRow]
     places: list[PlaceRow]
     answered: list[Answered]
-    painted: tuple[bool, bool] | None
+    painted: list[tuple[bool, bool]]
 
 
 def rows_of(engine: Engine, cases: CaseSet, number: int, *, paint: bool) -> CaseRows | None:
@@ -61,7 +62,7 @@ def rows_of(engine: Engine, cases: CaseSet, number: int, *, paint: bool) -> Case
     asked = list(scores.asked_rows(engine, number, questions, features, there=True))
     places = list(scores.place_rows(engine, number, case, features))
     answered = list(scores.answered_by_type(engine, case, features, twin))
-    painted = _painted(engine, number, case, features) if paint else None
+    painted = _painted(engine, case, features, number) if paint else []
     asked += scores.asked_rows(engine, number, questions, twin, there=False)
     elsewhere = scores.drafted_findings(engine.draft(others[0]).text())
     strangers = list(scores.asked_rows(engine, number, questions, others[0], there=True))
@@ -81,23 +82,27 @@ def rows_of(engine: Engine, cases: CaseSet, number: int, *, paint: bool) -> Case
     )
 
 
-def _painted(engine: Engine, number: int, case: PhantomCase, features: StudyFeatures) -> tuple[bool, bool] | None:
-    """The first lesion of the lungs that is the only one of its kind, was found, and leaves room for a patch elsewhere."""
-    for finding in (f for f in scores.single_findings(case) if f.concept in PAINTED):
+def _painted(engine: Engine, case: PhantomCase, features: StudyFeatures, seed: int) -> list[tuple[bool, bool]]:
+    """Every lesion of the lungs that is alone of its kind on its side, was found, and leaves room for a patch elsewhere."""
+    pairs = []
+    places = [(finding.concept, finding.side) for finding in case.findings]
+    for finding in case.findings:
+        elsewhere = None
+        if finding.concept in PAINTED and places.count((finding.concept, finding.side)) == 1:
+            elsewhere = patched_elsewhere(case, finding, np.random.default_rng(seed))
         question = scores.question_of(finding.concept, finding.side)
-        before = engine.ask(features, question).evidence[0].probability
-        elsewhere = patched_elsewhere(case, finding, np.random.default_rng(number))
-        if before is None or before < 0.5 or elsewhere is None:
+        before = _probability(engine, features, question) if elsewhere is not None else None
+        if elsewhere is None or before is None or before < EVEN:
             continue
+        with suppress(NotChestError):
+            seen = [engine.encode(volume) for volume in (painted_out(case, finding), elsewhere)]
+            painted, patched = (noticed(before, _probability(engine, one, question)) for one in seen)
+            pairs.append((painted, patched))
+    return pairs
 
-        def saw(volume: Volume, question: str = question, before: float = before) -> bool:
-            return noticed(before, engine.ask(engine.encode(volume), question).evidence[0].probability)
 
-        try:
-            return saw(painted_out(case, finding)), saw(elsewhere)
-        except NotChestError:
-            continue
-    return None
+def _probability(engine: Engine, features: StudyFeatures, question: str) -> float | None:
+    return engine.ask(features, question).evidence[0].probability
 
 
 def _ordered(told: set[Told]) -> list[Told]:
@@ -119,5 +124,5 @@ def load(path: Path) -> CaseRows | None:
         stored[key] = [tuple(told) for told in stored[key]]
     for key, kind in (("asked", AskedRow), ("strangers", AskedRow), ("places", PlaceRow), ("answered", Answered)):
         stored[key] = [kind(**row) for row in stored[key]]
-    stored["painted"] = None if stored["painted"] is None else tuple(stored["painted"])
+    stored["painted"] = [tuple(pair) for pair in stored["painted"]]
     return CaseRows(**stored)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap_training.tasks import answer_scores as scores
+from asap_training.tasks.answer_scores import PlaceRow
 from asap_training.tasks.crg import crg
 from asap_training.tasks.statistics import bootstrap_by_case, expected_calibration_error
 from asap_training.tasks.vqa_scores import vqa_scores
@@ -88,26 +89,23 @@ def _share(right: Sequence[bool]) -> Statistic:
 
 def _places(rows: Sequence[CaseRows]) -> list[str]:
     places = [row for case in rows for row in case.places]
-    sized = [row for row in places if row.size_error_mm is not None]
-    errors = np.array([row.size_error_mm for row in sized], dtype=float)
-    found = [row.case for row in sized]
-    table = [
-        _line("location (side, and lobe in the lungs), where found", len(places), [r.case for r in places],
-              _share([r.right for r in places])),
-        _line("size, mean absolute error in mm, where measured", len(sized), found, lambda i: float(np.abs(errors[i]).mean()), 1),
-    ]  # fmt: skip
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for row in sized:
-        by_kind[row.concept].append(row.size_error_mm or 0.0)
-    for kind, gaps in sorted(by_kind.items()):
-        off, bias = np.abs(gaps), float(np.mean(gaps))
-        told = f"{off.mean():.1f}, median {np.median(off):.1f}, bias {bias:+.1f}"
-        table.append(f"{'  ' + kind:{WIDTH}} n {len(gaps):4d}  {told}")
-    return table
+    cases, right = [row.case for row in places], [row.right for row in places]
+    table = [_line("location (side, and lobe in the lungs), where found", len(places), cases, _share(right))]
+    kinds = sorted({row.concept for row in places if row.size_error_mm is not None})
+    table.append(_sizes("size, mean absolute error in mm, where measured", places))
+    table.append(_sizes("  of these with the right side and lobe", [row for row in places if row.right]))
+    return table + [_sizes(f"    {kind}", [row for row in places if row.right and row.concept == kind]) for kind in kinds]
+
+
+def _sizes(name: str, places: Sequence[PlaceRow]) -> str:
+    sized = [(row.case, row.size_error_mm) for row in places if row.size_error_mm is not None]
+    gaps = np.array([gap for _, gap in sized], dtype=float)
+    told = _line(name, len(sized), [case for case, _ in sized], lambda index: float(np.abs(gaps[index]).mean()), 1)
+    return told + (f", median {np.median(np.abs(gaps)):.1f}, bias {gaps.mean():+.1f}" if sized else "")
 
 
 def _painted(rows: Sequence[CaseRows]) -> list[str]:
-    tried = [(row.number, row.painted) for row in rows if row.painted is not None]
+    tried = [(row.number, pair) for row in rows for pair in row.painted]
     cases = [number for number, _ in tried]
     return [
         _line("painted out: flips or falls by .2", len(tried), cases, _share([both[0] for _, both in tried])),

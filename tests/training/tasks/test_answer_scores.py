@@ -46,7 +46,7 @@ def rows(number: int) -> CaseRows:
         strangers=[AskedRow(number, "mass", True, "yes", 0.9), AskedRow(number, "mass", False, "yes", 0.9)],
         places=[PlaceRow(number, "mass", True, -3.0), PlaceRow(number, "pleural_effusion", False, None)],
         answered=[Answered("presence", "Yes.", "Yes. There is a mass."), Answered("size", "40 mm", "37 mm across.")],
-        painted=(True, False),
+        painted=[(True, False)],
     )
 
 
@@ -58,7 +58,7 @@ def test_rows_of_a_case_are_read_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_the_table_says_what_the_rows_say() -> None:
-    told = "\n".join(answers_table.lines([rows(0), rows(1), replace(rows(2), drafted=[], painted=None)]))
+    told = "\n".join(answers_table.lines([rows(0), rows(1), replace(rows(2), drafted=[], painted=[])]))
     found = {line[:58].strip(): line[58:].split() for line in told.splitlines()}
     assert found["finding F1 of drafts, assertion and side right"][:3] == ["n", "3", "0.800"]  # 2 hits, 2 drafted, 3 true
     assert found["the best constant report, which never looks"][2] == "1.000"
@@ -68,13 +68,14 @@ def test_the_table_says_what_the_rows_say() -> None:
     assert found["the same questions to other patients, minus .5"][2] == "0.000"
     assert found["location (side, and lobe in the lungs), where found"][2] == "0.500"
     assert found["size, mean absolute error in mm, where measured"][:3] == ["n", "3", "3.0"]
+    assert found["of these with the right side and lobe"][2] == "3.0"
     assert found["painted out: flips or falls by .2"][:3] == ["n", "2", "1.000"]
     assert found["a patch elsewhere in that lung does so"][2] == "0.000"
     assert "L1 3.0 mm" in told
 
 
 def test_a_table_of_nothing_scored_is_a_table() -> None:
-    silent = replace(rows(0), asked=[], strangers=[], places=[], answered=[], painted=None)
+    silent = replace(rows(0), asked=[], strangers=[], places=[], answered=[], painted=[])
     told = answers_table.lines([silent])
     assert any(line.startswith("size") and line.endswith("n    0") for line in told)
 
