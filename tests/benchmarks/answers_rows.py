@@ -61,7 +61,7 @@ def rows_of(engine: Engine, cases: CaseSet, number: int, *, paint: bool) -> Case
     draft = engine.draft(features).text()
     asked = list(scores.asked_rows(engine, number, questions, features, there=True))
     places = list(scores.place_rows(engine, number, case, features))
-    answered = list(scores.answered_by_type(engine, case, features, twin))
+    answered = list(scores.answered_by_type(engine, case, questions, features, twin))
     painted = _painted(engine, case, features, number) if paint else []
     asked += scores.asked_rows(engine, number, questions, twin, there=False)
     elsewhere = scores.drafted_findings(engine.draft(others[0]).text())

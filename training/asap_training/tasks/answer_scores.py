@@ -168,9 +168,14 @@ def true_size_mm(case: PhantomCase, finding: PlacedFinding) -> float:
     return longest_diameter_mm(finding.region, case.volume.affine)
 
 
-def answered_by_type(engine: Engine, case: PhantomCase, features: StudyFeatures, twin: StudyFeatures) -> Iterator[Answered]:
-    """Questions of the five RadGenome types with their true answers in the words of that benchmark, and the answers given."""
-    for concept, side in sorted(true_findings(case), key=str):
+def answered_by_type(
+    engine: Engine, case: PhantomCase, questions: set[Told], features: StudyFeatures, twin: StudyFeatures
+) -> Iterator[Answered]:
+    """Questions of the five RadGenome types with their true answers in the words of that benchmark, and the answers given.
+
+    questions: findings whose presence is asked about, in the case and in the twin that lacks them.
+    """
+    for concept, side in sorted(questions, key=str):
         for asked, true in ((features, "Yes."), (twin, "No.")):
             yield Answered("presence", true, engine.ask(asked, question_of(concept, side)).text)
     for finding in single_findings(case):
