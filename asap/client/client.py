@@ -222,7 +222,7 @@ class AsapClient:
         self,
         study: str,
         *,
-        threshold: float = 0.5,
+        threshold: float = 0.3,
         model: str | None = None,
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,

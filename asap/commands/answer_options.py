@@ -49,7 +49,7 @@ class Report:
     """Folder for report.json, report.md, report.png, heatmaps, regions and pictures."""
     model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
     """Name of a model, or a folder with weights."""
-    threshold: Annotated[float, arg(metavar="P")] = 0.5
+    threshold: Annotated[float, arg(metavar="P")] = 0.3
     """Sentences less probable than this are held back."""
     decoder: Annotated[Path | None, arg(metavar="DIR")] = None
     """Let a fine-tuned report decoder write, instead of sentences made of what is found; each is checked all the same."""

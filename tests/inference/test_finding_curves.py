@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
+from asap.client.client import AsapClient
+from asap.commands.answer_options import Report
 from asap.errors import WeightsError
+from asap.inference.drafting import DEFAULT_THRESHOLD
 from asap.inference.finding_curves import FILE_NAME, Line, PresenceCurve, curves_as_json, load_curves
 from asap.models.catalog import model_folder
 from asap.models.manifest import read_manifest
@@ -77,3 +81,8 @@ def test_the_shipped_curves_belong_to_the_shipped_trunk() -> None:
     assert set(curves) <= set(WORDINGS)
     assert {"mass", "consolidation", "pleural_effusion", "nodule"} <= set(curves)
     assert all(curve.unasked.probability(0.0) < curve.asked.probability(0.0) for curve in curves.values())
+
+
+def test_command_client_and_engine_hold_back_under_the_same_probability() -> None:
+    told = inspect.signature(AsapClient.draft_report).parameters["threshold"].default
+    assert told == Report.__dataclass_fields__["threshold"].default == DEFAULT_THRESHOLD
