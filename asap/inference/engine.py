@@ -17,7 +17,7 @@ from torch import Tensor
 from asap import __version__
 from asap.chest import chest_check
 from asap.drafts import Draft, FindingLabel
-from asap.errors import NotChestError, OutputError
+from asap.errors import InputError, NotChestError, OutputError
 from asap.grounding import Grounding, SideCheck, peak_ras_mm
 from asap.inference.answering import Answerer, Measure
 from asap.inference.calibration import Calibration, concept_of
@@ -32,6 +32,7 @@ from asap.inference.lesions import LesionSegmenter
 from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
 from asap.inference.presence import ctrate_probabilities
+from asap.inference.sought_lesions import sought_lesions
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.models.load_segmentation import SegmentationHeads
 from asap.pause import Pause, no_pause
@@ -154,8 +155,7 @@ class Engine:
         features = self.encode(volume, owner=owner, progress=progress, between_blocks=between_blocks)
         result = self.organs.segment(volume, features, keys, progress=progress, pause=between_blocks)
         if LESIONS_TARGET in targets:
-            sought = self.lesions.seek(volume, features, pause=between_blocks)
-            result = replace(result, segments=(*result.segments, *sought))
+            result = replace(result, segments=(*result.segments, *self._sought(volume, features, progress, between_blocks)))
         return result
 
     def segment_prompted(
@@ -228,6 +228,20 @@ class Engine:
             author=author,
             weights_sha256=features.weights_sha256,
         )
+
+    def _sought(self, volume: Volume, features: StudyFeatures, progress: Progress, pause: Pause) -> tuple[Segment, ...]:
+        reader = self.findings.of(features)
+        for share in reader.look():
+            progress("looking for findings", share)
+            pause()
+        estimates = reader.scan()
+        if all(estimate.probability is None for estimate in estimates):
+            raise InputError("This model is not calibrated to look for lesions by itself; point at one or name it in a sentence.")
+
+        def outline(grounding: Grounding) -> Segment | None:
+            return self.segment_prompted(volume, features, Prompt(grounding=grounding), between_blocks=pause)
+
+        return sought_lesions(estimates, partial(self.ground, features), outline, progress=progress, pause=pause)
 
     def _measure(self, features: StudyFeatures, volume: Volume | None, between_blocks: Pause) -> Measure | None:
         """Measures the lesion a grounding shows; None without the image."""

@@ -74,12 +74,6 @@ def answer(
     return GridAnswer(np.where(kept | (probability <= 0.5), probability, np.float32(0)), low)
 
 
-def seek(head: SegmentationHead, image_11HWD: Tensor, cells_CABC: Tensor, heat_ABC: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probability of any lesion on the whole grid, from the heat of sentences that name each finding."""
-    shape = _triple(image_11HWD.shape[2:])
-    return _probability(head, image_11HWD, cells_CABC, GridPrompt(heat=heat_ABC), low=(0, 0, 0), high=shape)
-
-
 def first_box(prompt: GridPrompt, shape: Triple) -> tuple[Triple, Triple]:
     """Where to look first: around all that was said, on whole cells, at least 48 voxels along each side."""
     points = [prompt.include]

@@ -1,4 +1,4 @@
-"""Lesions: one from a prompt, by the model's lesion head or by region growing where it has none; or all of them, unasked."""
+"""One lesion from a prompt, by the model's lesion head or by region growing where it has none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
@@ -16,14 +15,14 @@ from asap.grounding import Grounding
 from asap.half_maximum import outline
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
-from asap.inference.lesion_grid import GridPrompt, answer, seek
+from asap.inference.lesion_grid import GridPrompt, answer
 from asap.inference.network_image import NetworkImages
 from asap.models.load_segmentation import SegmentationHeads
 from asap.pause import Pause, no_pause
 from asap.prompt import Prompt
 from asap.region_growing import grow
 from asap.resample import Mask, Triple, in_ras_order, in_stored_order, place
-from asap.segment_types import LESIONS, SegmentType, lesion_type
+from asap.segment_types import SegmentType, lesion_type
 from asap.segmentation import Segment, make_segment
 from asap.text.read import read_sentence
 from asap.volume import Affine, Volume, apply_affine
@@ -31,18 +30,6 @@ from asap.volume import Affine, Volume, apply_affine
 REGION_GROWING = "region growing"
 LESION_HEAD = "model, from a prompt"
 HALF_MAXIMUM = "half its height above the lung"
-SEEKING = "model, unasked"
-# One sentence a finding, for where any of them may be.
-FINDING_SENTENCES: dict[str, str] = {
-    "nodule": "There is a pulmonary nodule.",
-    "mass": "There is a pulmonary mass.",
-    "consolidation": "There is a consolidation.",
-    "ground_glass": "There is a ground-glass opacity.",
-    "atelectasis": "There is atelectasis.",
-    "cavity": "There is a cavitary lesion.",
-    "pleural_effusion": "There is a pleural effusion.",
-}
-SMALLEST_SOUGHT_ML = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,40 +80,6 @@ class LesionSegmenter:
             return None
         mask, start = in_stored_order(*found, volume)
         return make_segment(volume, mask, _kind(Prompt(grounding=grounding)), source=HALF_MAXIMUM, start_ijk=start)
-
-    def seek(self, volume: Volume, features: StudyFeatures, *, pause: Pause = no_pause) -> list[Segment]:
-        """Every lesion of half a millilitre or more, the largest first, named by what its place matches best."""
-        if self.heads is None:
-            raise InputError("This model does not look for lesions by itself; point at one or name it in a sentence.")
-        ras = volume.reoriented_to_ras()
-        heat_SABC = self.finding_heat(features)
-        pause()
-        image, cells = self.images.of(ras, features), cells_of(features)
-        probability = seek(self.heads.lesions, image, cells, heat_SABC.max(axis=0))
-        affine = features.windows[0].grid.voxel_affine
-        voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
-        labels, count = ndimage.label(probability > 0.5)
-        sizes_ml = np.bincount(labels.ravel(), minlength=count + 1)[1:] * voxel_ml
-        segments: list[Segment] = []
-        for number in np.argsort(-sizes_ml):
-            pause()
-            if sizes_ml[number] < SMALLEST_SOUGHT_ML:
-                break
-            island = labels == number + 1
-            key = tuple(FINDING_SENTENCES)[int(_matches(heat_SABC, island).argmax())]
-            near = np.where(island | (labels == 0), probability, np.float32(0))
-            found = _on_image(near, (0, 0, 0), island, affine, ras)
-            if found is not None:
-                mask, start = in_stored_order(*found, volume)
-                segment = make_segment(
-                    volume, mask, LESIONS[key], source=SEEKING, name=f"{LESIONS[key].label} {len(segments) + 1}", start_ijk=start
-                )
-                segments += [segment] if segment is not None else []
-        return segments
-
-    def finding_heat(self, features: StudyFeatures) -> NDArray[np.float32]:
-        """Where each finding's sentence is true, [S, a, b, c]."""
-        return heat_of(self.grounder, cells_of(features), tuple(FINDING_SENTENCES.values())).numpy()
 
     def _by_head(
         self, heads: SegmentationHeads, ras: Volume, features: StudyFeatures, prompt: Prompt, pause: Pause
@@ -228,11 +181,3 @@ def _kind(prompt: Prompt) -> SegmentType:
     if prompt.grounding is not None:
         return lesion_type(tuple(finding.concept for finding in prompt.grounding.sentence.findings))
     return prompt.previous.kind if prompt.previous is not None else lesion_type(())
-
-
-def _matches(heat_SABC: NDArray[np.float32], island: Mask) -> NDArray[np.float32]:
-    """Mean heat of each sentence over the cells an island lies in, [S]."""
-    step = island.shape[0] // heat_SABC.shape[1]
-    share = torch.from_numpy(island[None, None].astype(np.float32))
-    weight = torch.nn.functional.avg_pool3d(share, step)[0, 0].numpy()
-    return np.asarray((heat_SABC * weight).sum(axis=(1, 2, 3)), dtype=np.float32)

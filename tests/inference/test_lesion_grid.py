@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from asap.errors import Cancelled, InputError
 from asap.grounding import Grounding
-from asap.inference.lesion_grid import CELL, SMALLEST_BOX, GridPrompt, answer, first_box, seek
+from asap.inference.lesion_grid import CELL, SMALLEST_BOX, GridPrompt, answer, first_box
 from asap.inference.lesions import grid_prompt
 from asap.prompt import Prompt
 from asap.report import Sentence
@@ -97,10 +97,8 @@ def test_the_first_box_lies_in_the_grid_on_whole_cells(at: tuple[int, int, int])
     assert all(a <= x < b for a, x, b in zip(low, at, high, strict=True))
 
 
-def test_unasked_the_whole_grid_is_looked_at_and_a_cancel_stops_a_prompt() -> None:
+def test_a_cancel_stops_a_prompt() -> None:
     image = bright(NEAR, BESIDE)
-    found = seek(BrightHead(), image, CELLS, np.zeros((28, 28, 28), dtype=np.float32))  # type: ignore[arg-type]
-    assert (found > 0.5).sum() == 1000 + 512
 
     def stop() -> None:
         raise Cancelled

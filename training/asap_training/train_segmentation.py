@@ -35,14 +35,13 @@ SOURCE = "Trained by asap-train segmentation on generated cases only; no patient
 
 @dataclass(frozen=True)
 class SegmentationRecipe:
-    """One head's run. side: voxels of a box. seek_share: of the samples, those in which nobody says where anything is."""
+    """One head's run. side: voxels of a box."""
 
     head: HeadConfig
     steps: int = 1000
     boxes_per_step: int = 2  # PyTorch has no fast 3-D convolution for a single small box
     side: int = 48
     rounds: int = 2
-    seek_share: float = 0.25
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     weight_decay: float = 0.01
@@ -105,10 +104,9 @@ def lesion_loss(
     model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator
 ) -> Tensor:
     """Rounds of correction: each begins with the clicks so far and the mask of the round before, and all are scored."""
-    samples = [cases.lesion(rng, seek=bool(rng.random() < recipe.seek_share)) for _ in range(recipe.boxes_per_step)]
+    samples = [cases.lesion(rng) for _ in range(recipe.boxes_per_step)]
     image, cells = torch.stack([s.image for s in samples]), torch.stack([torch.cat([s.cells, s.heat]) for s in samples])
     target = torch.stack([s.target for s in samples])[:, None]
-    counted = ~torch.stack([s.ignored for s in samples])[:, None]
     prompts = torch.zeros(len(samples), recipe.head.prompts, *target.shape[2:])
     for prompt, sample in zip(prompts, samples, strict=True):
         if sample.pointed_at:
@@ -116,12 +114,12 @@ def lesion_loss(
     loss = torch.zeros(())
     for turn in range(recipe.rounds):
         logits = model(image, cells, prompts)
-        loss = loss + mask_loss(logits, target, counted) / recipe.rounds
+        loss = loss + mask_loss(logits, target) / recipe.rounds
         if turn + 1 < recipe.rounds:
             prompts = prompts.clone()
             answers = logits.detach() > 0
             for prompt, answer, sample in zip(prompts, answers, samples, strict=True):
-                click(prompt, answer[0] & ~sample.ignored, sample, rng)
+                click(prompt, answer[0], sample, rng)
                 prompt[2] = answer[0]
     return loss
 
@@ -137,12 +135,12 @@ def click(prompt_PHWD: Tensor, answer_HWD: Tensor, sample: LesionSample, rng: np
         prompt_PHWD[channel] = torch.maximum(prompt_PHWD[channel], drawn)
 
 
-def mask_loss(logits: Tensor, target: Tensor, counted: Tensor) -> Tensor:
-    """Cross-entropy and Dice of each box, over the voxels that count."""
+def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy and Dice of each box."""
     truth = target.float()
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, counted.float() * (1 + 2 * truth))
-    shares = logits.sigmoid() * counted
-    overlap, total = ((x).sum(dim=(1, 2, 3, 4)) for x in (shares * truth, shares + truth * counted))
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, 1 + 2 * truth)
+    shares = logits.sigmoid()
+    overlap, total = ((x).sum(dim=(1, 2, 3, 4)) for x in (shares * truth, shares + truth))
     return 2 * entropy + (1 - (2 * overlap + 20) / (total + 20)).mean()
 
 

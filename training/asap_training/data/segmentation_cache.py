@@ -7,7 +7,7 @@ features are never mixed in. Only `trunk_features` knows how features come about
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from asap.inference.grounder import Grounder
-from asap.inference.lesions import FINDING_SENTENCES, heat_of
+from asap.inference.lesions import heat_of
 from asap.models.segmentation_head import LABELS_OUT
 from asap.phantom.canvas import PlacedFinding
 from asap.phantom.case import PhantomCase, retold
@@ -41,8 +41,7 @@ SMALLEST_ML = 0.25
 class CachedCase:
     """hu, labels: (112, 112, 112) int16 and uint8 (index into LABELS_OUT); cells_CN: [C, a, b, c]; lesions in order.
 
-    regions: (n, 112, 112, 112) bool, one a lesion; concepts: theirs; heats: [n, a, b, c] where a sentence about it is true;
-    any_heat: [a, b, c], the highest of the sentences that name each finding.
+    regions: (n, 112, 112, 112) bool, one a lesion; concepts: theirs; heats: [n, a, b, c] where a sentence about it is true.
     """
 
     hu: Tensor
@@ -50,7 +49,6 @@ class CachedCase:
     cells_CABC: Tensor
     regions: Tensor
     heats: Tensor
-    any_heat: Tensor
     concepts: tuple[str, ...]
 
 
@@ -80,7 +78,9 @@ def read_cached(path: Path) -> CachedCase:
     """One case, mapped from its file."""
     with safe_open(path, framework="pt") as file:
         concepts = tuple(json.loads(file.metadata()["concepts"]))
-        return CachedCase(**{name: file.get_tensor(name) for name in file.keys()}, concepts=concepts)  # noqa: SIM118
+        return CachedCase(
+            **{f.name: file.get_tensor(f.name) for f in fields(CachedCase) if f.type == "Tensor"}, concepts=concepts
+        )
 
 
 def _cached(case: PhantomCase, seed: int, grounder: Grounder) -> tuple[dict[str, Tensor], list[str]]:
@@ -102,7 +102,6 @@ def _cached(case: PhantomCase, seed: int, grounder: Grounder) -> tuple[dict[str,
         "cells_CABC": cells,
         "regions": torch.from_numpy(np.stack(regions) if regions else np.zeros(shape, dtype=np.bool_)),
         "heats": heats.to(torch.bfloat16).contiguous(),
-        "any_heat": heat_of(grounder, cells, tuple(FINDING_SENTENCES.values())).amax(dim=0).to(torch.bfloat16).contiguous(),
     }
     return tensors, [f.concept for f in lesions]
 

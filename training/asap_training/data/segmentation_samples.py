@@ -1,4 +1,4 @@
-"""Random boxes of cached cases: with the organs, with one lesion and its sentence, or with every lesion."""
+"""Random boxes of cached cases: with the organs, or with one lesion and its sentence."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from torch import Tensor
 from asap_training.data.segmentation_cache import CachedCase, read_cached
 
 CELL = 4
-# Without a click or a sentence of its own, these are what is looked for.
-SOUGHT = ("nodule", "calcified_nodule", "mass", "cavity", "consolidation", "ground_glass", "atelectasis", "pleural_effusion")
 Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class LesionSample:
-    """A box: image [1, H, W, D], cells [C, a, b, c], heat [1, a, b, c], the mask wanted and what does not count [H, W, D] bool.
+    """A box: image [1, H, W, D], cells [C, a, b, c], heat [1, a, b, c], the mask wanted [H, W, D] bool.
 
     pointed_at: whether the user clicks; else the heat alone says where.
     """
@@ -28,7 +26,6 @@ class LesionSample:
     cells: Tensor
     heat: Tensor
     target: Tensor
-    ignored: Tensor
     pointed_at: bool
 
 
@@ -47,33 +44,21 @@ class SegmentationCases:
         start = self._start(rng, None, case)
         return self._image(case, start, rng), self._cells(start, case.cells_CABC), _box(case.labels, start, self.side).long()
 
-    def lesion(self, rng: np.random.Generator, *, seek: bool) -> LesionSample:
-        """One lesion to be pointed at or named; with `seek`, whatever is there and nobody has said where."""
+    def lesion(self, rng: np.random.Generator) -> LesionSample:
+        """One lesion to be pointed at, named, or both."""
         case = self.cases[int(rng.integers(len(self.cases)))]
         while not case.concepts:
             case = self.cases[int(rng.integers(len(self.cases)))]
         number = int(rng.integers(len(case.concepts)))
-        aimed = not seek or rng.random() < 0.6
-        start = self._start(rng, case.regions[number] if aimed else None, case)
-        regions = torch.stack([_box(region, start, self.side) for region in case.regions])
-        ignored = torch.zeros_like(regions[0])
-        if seek:
-            sought = torch.tensor([concept in SOUGHT for concept in case.concepts])
-            target, heat = regions[sought].any(dim=0), case.any_heat
-            ignored = regions[~sought].any(dim=0) & ~target
-            named = True
-        else:
-            target, heat = regions[number], case.heats[number] / case.heats[number].amax().clamp_min(1e-3)
-            named = rng.random() < 0.45
-        pointed_at = not seek and (not named or rng.random() < 0.45)
-        if not named:
-            heat = torch.zeros_like(heat)
+        start = self._start(rng, case.regions[number], case)
+        named = rng.random() < 0.45
+        pointed_at = not named or rng.random() < 0.45
+        heat = case.heats[number] / case.heats[number].amax().clamp_min(1e-3)
         return LesionSample(
             self._image(case, start, rng),
             self._cells(start, case.cells_CABC),
-            self._cells(start, heat[None]),
-            target,
-            ignored,
+            self._cells(start, (heat if named else torch.zeros_like(heat))[None]),
+            _box(case.regions[number], start, self.side),
             pointed_at,
         )
 

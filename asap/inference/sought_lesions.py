@@ -1,0 +1,79 @@
+"""Lesions nobody pointed at: every place where the model thinks that some finding may be, outlined where its sentence is true.
+
+What a lesion is called is less sure than that it is there: a mass, a nodule and a consolidation share one place and divide its
+probability. So findings are taken together by place, and only a name that is itself more likely than not is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from asap.drafts import PRESENT_FROM, FindingEstimate
+from asap.inference.answering import Ground, Measure
+from asap.inference.course import Progress
+from asap.pause import Pause
+from asap.segment_types import LESIONS, lesion_type
+from asap.segmentation import Segment
+from asap.text.read import read_sentence
+from asap.text.statements import statement
+
+# Peaks of one lesion's findings: two cells of the embedded model apart at most.
+SAME_PLACE_MM = 25.0
+WORTH_A_LOOK = 0.08
+# Unlike an answer, an outline claims nothing: a person looks at it, and a glance costs less than a lesion that was missed.
+OUTLINED_FROM = 0.3
+# Segments that share this much of the smaller one are one body.
+SAME_BODY = 0.5
+
+
+def sought_lesions(
+    estimates: Sequence[FindingEstimate], ground: Ground, outline: Measure, *, progress: Progress, pause: Pause
+) -> tuple[Segment, ...]:
+    """A segment for every place where some finding may well be, the surest first, numbered by name.
+
+    ground: as of `Answerer`. outline: the segment a grounding leads to. A finding has one place on each side at most.
+    """
+    places = [place for place in by_place(estimates) if _together(place) >= OUTLINED_FROM]
+    found: list[Segment] = []
+    for number, place in enumerate(sorted(places, key=_together, reverse=True)):
+        progress("outlining lesions", number / len(places))
+        pause()
+        likeliest = place[0]
+        sentence = read_sentence(statement(likeliest.concept, likeliest.side, likeliest.anatomy))
+        segment = outline(ground([sentence])[0]) if sentence.localisable else None
+        if segment is not None and not any(shared(segment, other) >= SAME_BODY for other in found):
+            kind = segment.kind if (likeliest.probability or 0.0) >= PRESENT_FROM else lesion_type(())
+            found.append(replace(segment, kind=kind, name=f"{kind.label} {len(found) + 1}"))
+    return tuple(found)
+
+
+def by_place(estimates: Sequence[FindingEstimate]) -> list[list[FindingEstimate]]:
+    """Estimates of what can be outlined, those of one place together, the likeliest of each first."""
+    places: list[list[FindingEstimate]] = []
+    for estimate in sorted(estimates, key=lambda e: -(e.probability or 0.0)):
+        if estimate.concept in LESIONS and (estimate.probability or 0.0) >= WORTH_A_LOOK:
+            near = (p for p in places if math.dist(p[0].peak_ras_mm, estimate.peak_ras_mm) <= SAME_PLACE_MM)
+            place = next(near, None)
+            if place is None:
+                places.append([estimate])
+            else:
+                place.append(estimate)
+    return places
+
+
+def shared(one: Segment, other: Segment) -> float:
+    """The voxels two segments of one image have in common, as a share of the smaller one's."""
+    low, high = np.maximum(one.start_ijk, other.start_ijk), np.minimum(one.stop_ijk, other.stop_ijk)
+    if (high <= low).any():
+        return 0.0
+    parts = [s.mask[tuple(slice(a - n, b - n) for a, b, n in zip(low, high, s.start_ijk, strict=True))] for s in (one, other)]
+    return float((parts[0] & parts[1]).sum() / min(one.mask.sum(), other.mask.sum()))
+
+
+def _together(place: Sequence[FindingEstimate]) -> float:
+    """P(one of them is there): they exclude each other more often than not, so their probabilities add up."""
+    return min(1.0, sum(estimate.probability or 0.0 for estimate in place))
