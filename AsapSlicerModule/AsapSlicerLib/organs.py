@@ -1,4 +1,4 @@
-"""Organs by name as segments of the chosen CT. No window."""
+"""Organs by name, or all that may be a lesion, as segments of the chosen CT. No window."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ TARGETS: dict[str, Callable[[], str]] = {
     "liver": lambda: _("Liver"),
     "spleen": lambda: _("Spleen"),
     "stomach": lambda: _("Stomach"),
+    "lesions": lambda: _("Everything that may be a lesion"),
 }
 
 

@@ -153,6 +153,20 @@ class Engine:
         keys = organ_keys(tuple(target for target in targets if target != LESIONS_TARGET))
         self.organs.require(keys)
         features = self.encode(volume, owner=owner, progress=progress, between_blocks=between_blocks)
+        return self.segment_encoded(volume, features, targets, progress=progress, between_blocks=between_blocks)
+
+    def segment_encoded(
+        self,
+        volume: Volume,
+        features: StudyFeatures,
+        targets: Sequence[str],
+        *,
+        progress: Progress = no_progress,
+        between_blocks: Pause = no_pause,
+    ) -> Segmentation:
+        """The same for a case that is encoded. Raises InputError for a target this model has not learnt."""
+        keys = organ_keys(tuple(target for target in targets if target != LESIONS_TARGET))
+        self.organs.require(keys)
         result = self.organs.segment(volume, features, keys, progress=progress, pause=between_blocks)
         if LESIONS_TARGET in targets:
             result = replace(result, segments=(*result.segments, *self._sought(volume, features, progress, between_blocks)))

@@ -470,6 +470,10 @@
    <translation>Magen</translation>
   </message>
   <message>
+   <source>Everything that may be a lesion</source>
+   <translation>Alles, was ein Befund sein kann</translation>
+  </message>
+  <message>
    <source>Drawn by the model: {names}. Correct it where it is wrong.</source>
    <translation>Vom Modell gezeichnet: {names}. Berichtigen Sie, wo es falsch ist.</translation>
   </message>

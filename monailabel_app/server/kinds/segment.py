@@ -1,4 +1,4 @@
-"""Segments: organs of a case by name, and one lesion by a person's prompts, corrected click by click."""
+"""Segments: organs of a case by name or every lesion that may be there, and one lesion by a person's prompts, corrected click by click."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asap import limits
 from asap.client.wire import MaskBox, pack_mask
 from asap.errors import InputError
 from asap.prompt import Prompt
-from asap.segment_types import organ_keys
+from asap.segment_types import LESIONS_TARGET, organ_keys
 from asap.segmentation import Segment
 from asap.text.read import read_sentence
 from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
@@ -25,7 +25,7 @@ Corners = Annotated[list[Point], Field(min_length=2, max_length=2)]
 
 
 class SegmentRequest(Asked):
-    """Organs without a prompt. targets: their keys, or groups of them such as "lungs"."""
+    """Without a prompt. targets: keys of organs, groups of them such as "lungs", and "lesions" for all that may be there."""
 
     task: Literal["segment"]
     targets: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=MAX_TARGETS)
@@ -97,7 +97,7 @@ class SegmentRecord(Exact):
 
 
 class SegmentResult(Answered):
-    """Organs that were found, in the order asked."""
+    """What was found: organs in the order asked, then lesions, the surest first."""
 
     task: Literal["segment"]
     segments: list[SegmentRecord]
@@ -110,14 +110,15 @@ class LesionResult(Answered):
     segments: list[SegmentRecord]
 
 
-def prepare_organs(request: SegmentRequest) -> Answer:
+def prepare_targets(request: SegmentRequest) -> Answer:
     """Read the targets. Raises InputError for one that nobody knows."""
-    keys = organ_keys(tuple(request.targets))
+    organ_keys(tuple(target for target in request.targets if target != LESIONS_TARGET))
 
     def answer(case: Case) -> Steps:
         yield from ()
-        case.engine.organs.require(keys)
-        found = case.engine.organs.segment(case.volume(), case.features, keys, progress=case.progress, pause=case.pause)
+        found = case.engine.segment_encoded(
+            case.volume(), case.features, request.targets, progress=case.progress, between_blocks=case.pause
+        )
         return {"segments": [segment_record(case, segment) for segment in found.segments]}
 
     return answer
@@ -176,5 +177,5 @@ def segment_record(case: Case, segment: Segment, base: str | None = None, before
     }
 
 
-SEGMENT = Kind(SegmentRequest, SegmentResult, prepare_organs, lane="image")
+SEGMENT = Kind(SegmentRequest, SegmentResult, prepare_targets, lane="image")
 LESION = Kind(LesionRequest, LesionResult, prepare_lesion)
