@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,16 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asap import __version__
 from asap.chest import chest_check
 from asap.drafts import Draft, FindingLabel
-from asap.errors import InputError, NotChestError, OutputError
+from asap.errors import NotChestError, OutputError
 from asap.grounding import Grounding, SideCheck, peak_ras_mm
 from asap.inference.answering import Answerer, Measure
 from asap.inference.calibration import Calibration, concept_of
 from asap.inference.course import Course, Progress, Stage, no_progress
 from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, claims_of_text, draft_of, sizes_by
-from asap.inference.feature_store import FeatureStore
+from asap.inference.feature_store import FeatureStore, settings_digest
 from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
 from asap.inference.finding_curves import Curves, curves_of_grounding
 from asap.inference.finding_readers import FindingReaders
@@ -244,18 +241,11 @@ class Engine:
         )
 
     def _sought(self, volume: Volume, features: StudyFeatures, progress: Progress, pause: Pause) -> tuple[Segment, ...]:
-        reader = self.findings.of(features)
-        for share in reader.look():
-            progress("looking for findings", share)
-            pause()
-        estimates = reader.scan()
-        if all(estimate.probability is None for estimate in estimates):
-            raise InputError("This model is not calibrated to look for lesions by itself; point at one or name it in a sentence.")
-
         def outline(grounding: Grounding) -> Segment | None:
             return self.segment_prompted(volume, features, Prompt(grounding=grounding), between_blocks=pause)
 
-        return sought_lesions(estimates, partial(self.ground, features), outline, progress=progress, pause=pause)
+        reader = self.findings.of(features)
+        return sought_lesions(reader, partial(self.ground, features), outline, progress=progress, pause=pause)
 
     def _measure(self, features: StudyFeatures, volume: Volume | None, between_blocks: Pause) -> Measure | None:
         """Measures the lesion a grounding shows; None without the image."""
@@ -398,12 +388,6 @@ class Engine:
             reason=sentence.reason,
             weights_sha256=features.weights_sha256,
         )
-
-
-def settings_digest(grounder: Grounder) -> str:
-    """What features depend on besides the case: weights, grid, and the version of the code that computes them."""
-    settings = {"weights": grounder.weights_sha256, "grid": asdict(grounder.grid), "asap": __version__}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def side_check(lungs: LungMasks, sentence: Sentence, peak: tuple[float, float, float]) -> SideCheck:

@@ -8,17 +8,20 @@ ignored and removed. Several processes may use one folder: every file is written
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from asap import limits
+from asap import __version__, limits
 from asap.errors import OutputError
 from asap.inference.feature_file import DamagedFeaturesError, features_from_bytes, features_to_bytes
 from asap.inference.features import StudyFeatures, Triple
+from asap.inference.grounder import Grounder
 from asap.io.atomic import PART_PREFIX, PART_SUFFIX, atomic_writer
 from asap.volume import Affine, Volume, apply_affine, corner_indices
 
@@ -137,3 +140,9 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
     except OSError as error:
         raise OutputError("The folder for encoded cases cannot be made or made private; name another one.") from error
+
+
+def settings_digest(grounder: Grounder) -> str:
+    """What features depend on besides the case: weights, grid, and the version of the code that computes them."""
+    settings = {"weights": grounder.weights_sha256, "grid": asdict(grounder.grid), "asap": __version__}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

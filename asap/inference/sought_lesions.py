@@ -13,8 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from asap.drafts import PRESENT_FROM, FindingEstimate
+from asap.errors import InputError
 from asap.inference.answering import Ground, Measure
 from asap.inference.course import Progress
+from asap.inference.presence import PresenceReader
 from asap.pause import Pause
 from asap.segment_types import LESIONS, lesion_type
 from asap.segmentation import Segment
@@ -31,12 +33,26 @@ SAME_BODY = 0.5
 
 
 def sought_lesions(
-    estimates: Sequence[FindingEstimate], ground: Ground, outline: Measure, *, progress: Progress, pause: Pause
+    reader: PresenceReader, ground: Ground, outline: Measure, *, progress: Progress, pause: Pause
 ) -> tuple[Segment, ...]:
     """A segment for every place where some finding may well be, the surest first, numbered by name.
 
     ground: as of `Answerer`. outline: the segment a grounding leads to. A finding has one place on each side at most.
+    Raises InputError for a model without calibrated findings.
     """
+    for share in reader.look():
+        progress("looking for findings", share)
+        pause()
+    estimates = reader.scan()
+    if all(estimate.probability is None for estimate in estimates):
+        raise InputError("This model is not calibrated to look for lesions by itself; point at one or name it in a sentence.")
+    return outlined(estimates, ground, outline, progress=progress, pause=pause)
+
+
+def outlined(
+    estimates: Sequence[FindingEstimate], ground: Ground, outline: Measure, *, progress: Progress, pause: Pause
+) -> tuple[Segment, ...]:
+    """The same from estimates."""
     places = [place for place in by_place(estimates) if _together(place) >= OUTLINED_FROM]
     found: list[Segment] = []
     for number, place in enumerate(sorted(places, key=_together, reverse=True)):

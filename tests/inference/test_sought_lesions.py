@@ -10,7 +10,7 @@ from asap.errors import Cancelled
 from asap.grounding import Grounding
 from asap.inference.course import no_progress
 from asap.inference.load import load_engine
-from asap.inference.sought_lesions import by_place, shared, sought_lesions
+from asap.inference.sought_lesions import by_place, outlined, shared
 from asap.pause import no_pause
 from asap.phantom.case import generate_case
 from asap.report import Side
@@ -31,7 +31,7 @@ def block(start: int, size: int = 6) -> Segment:
     return segment
 
 
-def outlined(estimates: list[FindingEstimate], segments: list[Segment | None]) -> list[tuple[str, str]]:
+def named(estimates: list[FindingEstimate], segments: list[Segment | None]) -> list[tuple[str, str]]:
     """(name, key) of what is found when the outlines come out as told, in the order asked."""
     engine = load_engine("asap-test")
     features = engine.encode(generate_case(3).volume)
@@ -43,7 +43,7 @@ def outlined(estimates: list[FindingEstimate], segments: list[Segment | None]) -
     def ground(sentences: list) -> list[Grounding]:  # type: ignore[type-arg]
         return engine.ground(features, sentences)
 
-    found = sought_lesions(estimates, ground, outline, progress=no_progress, pause=no_pause)
+    found = outlined(estimates, ground, outline, progress=no_progress, pause=no_pause)
     return [(segment.name, segment.kind.key) for segment in found]
 
 
@@ -51,18 +51,18 @@ def test_findings_of_one_place_are_one_lesion_named_only_when_the_name_is_likely
     near, far = (0.0, 0.0, 0.0), (90.0, 0.0, 0.0)
     several = [estimate("mass", "left", 0.2, near), estimate("nodule", "left", 0.2, near), estimate("mass", "right", 0.9, far)]
     assert [[e.concept for e in place] for place in by_place(several)] == [["mass"], ["mass", "nodule"]]
-    assert outlined(several, [block(5), block(40)]) == [("Mass 1", "mass"), (f"{lesion_type(()).label} 2", lesion_type(()).key)]
+    assert named(several, [block(5), block(40)]) == [("Mass 1", "mass"), (f"{lesion_type(()).label} 2", lesion_type(()).key)]
 
 
 @pytest.mark.parametrize("probability", [None, 0.05, 0.29])
 def test_what_is_hardly_believed_is_not_outlined(probability: float | None) -> None:
-    assert outlined([estimate("mass", "left", probability, (0, 0, 0))], []) == []
+    assert named([estimate("mass", "left", probability, (0, 0, 0))], []) == []
 
 
 def test_a_body_outlined_already_is_not_outlined_again() -> None:
     two = [estimate("mass", "left", 0.9, (0, 0, 0)), estimate("consolidation", "left", 0.8, (60, 0, 0))]
-    assert len(outlined(two, [block(5), block(6)])) == 1
-    assert len(outlined(two, [block(5), None])) == 1
+    assert len(named(two, [block(5), block(6)])) == 1
+    assert len(named(two, [block(5), None])) == 1
     assert shared(block(5), block(8)) == pytest.approx(0.5)
     assert shared(block(5), block(11)) == 0.0
 

@@ -1,4 +1,4 @@
-"""Segments: organs of a case by name or every lesion that may be there, and one lesion by a person's prompts, corrected click by click."""
+"""Segments: organs by name, all that may be a lesion, and one lesion by a person's prompts, corrected click by click."""
 
 from __future__ import annotations
 
