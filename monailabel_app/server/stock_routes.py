@@ -43,6 +43,7 @@ def replace_routes() -> None:
             ("GET", "/datastore/"): stock_datastore.contents,
             ("PUT", "/datastore/"): stock_datastore.add_image,
             ("PUT", "/datastore/image"): stock_datastore.add_image,
+            ("HEAD", "/datastore/image"): stock_datastore.check_image,
             ("PUT", "/datastore/image/info"): stock_datastore.update_image_info,
             ("PUT", "/datastore/label"): stock_datastore.save_label,
             ("PUT", "/datastore/label/info"): stock_datastore.update_label_info,

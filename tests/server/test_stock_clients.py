@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import shutil
 import subprocess
@@ -123,6 +124,16 @@ def test_labels_are_kept_and_given_back(stock: object, live: LiveServer, study: 
     assert ask(live, "DELETE", f"/datastore/label?id={study}&tag=review").status == 403
     assert ask(live, "DELETE", f"/datastore/label?id={study}&tag=review", token="admin").status == 200
     assert not (live.studies / "labels" / "review" / f"{study}.nii.gz").exists()
+
+
+def test_an_image_is_known_by_its_check_sum(live: LiveServer, study: str) -> None:
+    data = ask(live, "GET", f"/datastore/image?image={study}").body
+    right, wrong = hashlib.sha256(data).hexdigest(), "0" * 64
+    sums = {None: 200, right: 200, f"SHA256:{right.upper()}": 200, f"MD5:{hashlib.md5(data).hexdigest()}": 200}
+    for check_sum, status in (sums | {wrong: 404, f"SHA512:{right}": 404, "CRC:1": 422, "SHA256:a:b": 422}).items():
+        query = f"image={study}" + (f"&check_sum={check_sum}" if check_sum else "")
+        assert ask(live, "HEAD", f"/datastore/image?{query}").status == status, check_sum
+    assert ask(live, "HEAD", "/datastore/image?image=nobody").status == 404
 
 
 def test_the_next_sample_is_a_study_of_the_datastore(stock: object, study: str) -> None:
