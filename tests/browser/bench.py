@@ -132,9 +132,13 @@ class Tab:
         return pixels[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX]
 
     def heat_centre(self, view: str) -> tuple[float, float] | None:
-        """(column, row) of the middle of all colour in a view, as shares of its size; None where all is grey."""
+        """(column, row) of the middle of all heat in a view, as shares of its size; None where all is grey.
+
+        Heat is blue to orange; the crosshair, which stays where a mouse has led it, is green.
+        """
         pixels = self.picture(view)
-        rows, columns = np.nonzero(np.ptp(pixels, axis=2) > COLOURED)
+        green = pixels[..., 1] > np.maximum(pixels[..., 0], pixels[..., 2])
+        rows, columns = np.nonzero((np.ptp(pixels, axis=2) > COLOURED) & ~green)
         if len(rows) < 30:
             return None
         return float(columns.mean() / pixels.shape[1]), float(rows.mean() / pixels.shape[0])
@@ -149,6 +153,15 @@ class Tab:
                 break
             last = now
         return self.heat_centre(view)
+
+    def remove_segments(self) -> None:
+        """Take away what an earlier reader of this tab has drawn: its colour is no heat."""
+        buttons = self.page.locator(".segments button[title=Remove]")
+        while count := buttons.count():
+            buttons.first.click()
+            self.page.wait_for_function(
+                "count => document.querySelectorAll('.segments button[title=Remove]').length < count", arg=count
+            )
 
     def goes_dark(self, view: str, timeout_s: float = 20.0) -> bool:
         """Whether the heat leaves this view: on a busy machine a picture comes some time after the words beside it."""

@@ -17,6 +17,7 @@ from tests.browser.audit import violations
 from tests.browser.bench import Bench, Tab, running_bench
 from tests.browser.conftest import ENCODED_MS
 from tests.io.synthetic import write_dicom
+from tests.server.live import held
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = 3
@@ -45,9 +46,10 @@ def test_draft_review_by_keyboard_sign_and_export(chromium: Any, series_bench: B
     tab = Tab(page)
     tab.go(series_bench.address)
     page.wait_for_selector("text=The model saw", timeout=ENCODED_MS)
-    tab.press("Draft a report")
-    tab.press("Cancel")
-    page.wait_for_selector("text=Stopped.")
+    with held(series_bench.server_pid):
+        tab.press("Draft a report")
+        tab.press("Cancel")
+        page.wait_for_selector("text=Stopped.")
     assert page.locator(".item").count() == 0
     tab.press("Draft a report")
     page.wait_for_selector(".item", timeout=DRAFTED_MS)

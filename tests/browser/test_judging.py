@@ -31,6 +31,7 @@ def verdicts(folder: Path) -> list[str | None]:
 def test_question_evidence_verdict(tab: Tab, tmp_path: Path) -> None:
     study.begin(tmp_path / "study", ROWS, ["Dr A"], seed=4)
     folder, page = tmp_path / "study" / "reader-1", tab.page
+    tab.remove_segments()
     page.click("text=Judge answers")
     page.fill("#list-path", str(folder))
     page.press("#list-path", "Enter")

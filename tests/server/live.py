@@ -54,6 +54,16 @@ class LiveServer:
 
 
 @contextmanager
+def held(pid: int) -> Iterator[None]:
+    """A process stands still in the block, so that what it is asked is surely under way."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
 def live_server(
     folder: Path,
     *arguments: str,

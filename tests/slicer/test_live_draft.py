@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from asap.phantom.case import generate_case
-from tests.server.live import LiveServer, live_server
+from tests.server.live import LiveServer, held, live_server
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
@@ -38,7 +38,7 @@ def test_draft_review_by_keyboard_sign_and_export(server: LiveServer, tmp_path: 
         desk.connect()
         desk.choose_ct()
         allow_and_encode(desk)
-        drafted(desk)
+        drafted(desk, server)
         panel, logic = desk.widget.report_panel, desk.widget.logic
         review = logic.review
         assert review.input_sha256 == case.volume.identity
@@ -58,13 +58,15 @@ def test_draft_review_by_keyboard_sign_and_export(server: LiveServer, tmp_path: 
         check_export(desk, tmp_path, said, edited)
 
 
-def drafted(desk: Desk) -> None:
+def drafted(desk: Desk, server: LiveServer) -> None:
     """Press the button, think better of it, press it again."""
     box, panel, logic = desk.widget.report_panel.report, desk.widget.case_panel, desk.widget.logic
-    desk.click(box.draft)
-    desk.until(panel.cancel.isEnabled)
-    desk.click(panel.cancel)
-    assert not logic.busy
+    desk.until(box.draft.isEnabled)
+    with held(server.pid):
+        desk.click(box.draft)
+        desk.until(panel.cancel.isEnabled)
+        desk.click(panel.cancel)
+        assert not logic.busy
     assert logic.review is None
     desk.click(box.draft)
     desk.until(lambda: logic.review is not None, LONG_S)
