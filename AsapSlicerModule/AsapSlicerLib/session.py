@@ -148,6 +148,7 @@ class Session:
             done(plan, case, answer, coverage)
 
         self._background.start(run, done=arrived, failed=self._failed, progressed=self._progressed, key=key)
+        self._progressed(Progress(_("asking the server"), 0.0))  # it can be cancelled before the server says anything
 
     def refuse(self) -> None:
         """The reader does not agree; what waited is dropped."""

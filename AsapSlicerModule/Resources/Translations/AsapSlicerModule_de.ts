@@ -1211,6 +1211,10 @@
  <context>
   <name>AsapSlicerLib.session</name>
   <message>
+   <source>asking the server</source>
+   <translation>der Server wird gefragt</translation>
+  </message>
+  <message>
    <source>Connected to ASAP {version}.</source>
    <translation>Verbunden mit ASAP {version}.</translation>
   </message>
