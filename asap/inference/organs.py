@@ -62,7 +62,7 @@ class OrganSegmenter:
         ras = volume.reoriented_to_ras()
         lungs = {key: lung_mask(ras, features.lungs, key) for key in LUNGS if set(keys) & {key, *LOBES}}
         shares, affine = None, features.windows[0].grid.voxel_affine
-        if self.heads is not None:
+        if self.heads is not None and keys:
             progress("looking for organs", 0.0)
             shares = organ_shares(self.heads, self.images, ras, features)
             pause()
