@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import time
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.bench import Bench
+from tests.browser.bench import Bench, running_bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 UPGRADE = {
@@ -16,6 +18,14 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
 }
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One of its own: without a tab a bench ends after some minutes, so one that others share would be gone when they come."""
+    pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
+    with running_bench(tmp_path_factory.mktemp("page-server"), "--server", "http://127.0.0.1:9") as running:
+        yield running
 
 
 def ask(bench: Bench, path: str, **headers: str) -> http.client.HTTPResponse:
@@ -28,6 +38,15 @@ def ask(bench: Bench, path: str, **headers: str) -> http.client.HTTPResponse:
         answer.read()
     connection.close()
     return answer
+
+
+def opened_address(bench: Bench, timeout_s: float = 60.0) -> str:
+    """What the system's browser was told to open: it is called after the address has been printed."""
+    end = time.monotonic() + timeout_s
+    while not (bench.opened.exists() and bench.opened.read_text().endswith("\n")):
+        assert time.monotonic() < end, "no browser was called"
+        time.sleep(0.1)
+    return bench.opened.read_text().strip()
 
 
 def test_the_address_given_opens_the_page_and_keeps_it_private(bench: Bench) -> None:
@@ -57,7 +76,7 @@ def test_a_page_of_another_site_gets_nothing_even_with_the_key(bench: Bench) -> 
 
 
 def test_the_address_on_the_browsers_command_line_works_once(bench: Bench) -> None:
-    ticket = bench.opened.read_text().strip()
+    ticket = opened_address(bench)
     assert urlsplit(bench.address).path.split("/")[1] not in ticket
     first = ask(bench, urlsplit(ticket).path)
     assert (first.status, first.headers["Location"]) == (303, bench.address)
