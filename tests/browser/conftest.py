@@ -33,7 +33,7 @@ def case_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bench(case_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """`asap view VOLUME` with a server of its own. Use it with `tab` only: nobody looking, it ends by itself after some minutes."""
+    """`asap view VOLUME` with a server of its own. Use it with `tab`: without one it ends by itself after some minutes."""
     pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
     pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
     with running_bench(tmp_path_factory.mktemp("bench"), str(case_file)) as running:
