@@ -116,6 +116,7 @@ class Page:
             "window": bench.views.set_window,
             "fit": bench.scene.fit,
             "slice": lambda name, offset: bench.scene.page_to(name, float(offset)),
+            "choose_model": lambda name: bench.models.choose(str(name)),
             "stop": bench.stop,
             "retry": bench.retry,
             "consent": lambda agreed: bench.consent(bool(agreed)),

@@ -28,6 +28,8 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
     outlined = bench.logic.view.shown if len(bench.logic.view.shown) > 1 else ()
     return {
         "server": {"kind": bench.link.state, "text": bench.link.text},
+        "models": bench.models.names,
+        "model": bench.models.chosen,
         "study": _study(bench),
         "task": {"active": bench.task.active, "stage": bench.task.stage or bench.seen, "share": bench.task.share},
         "problem": bench.problem,

@@ -25,6 +25,7 @@ from .ask_desk import AskDesk
 from .export_desk import ExportDesk
 from .judge_desk import JudgeDesk
 from .lung_surface import lung_surface
+from .model_choice import ModelChoice
 from .read_case import ReadCase, read_case
 from .review_desk import ReviewDesk
 from .scene import StudyScene
@@ -58,9 +59,8 @@ class WorkBench:
         self.judging = JudgeDesk(self.logic)
         self.asking = AskDesk(self)
         self.exporting = ExportDesk(self)
-        self.problem = ""
-        self.caution = ""
-        self.asks_consent = ""
+        self.models = ModelChoice(self)
+        self.problem, self.caution, self.asks_consent = "", "", ""
         self._retry: Callable[[], None] | None = None
         self._pick_from: int | None = None
         self.identity = ""
