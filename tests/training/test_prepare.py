@@ -20,7 +20,9 @@ from asap.models.load import LoadedAsap, load_model
 from asap_training.data import cache
 from asap_training.data.case import name_digest
 from asap_training.data.datasets.plain_table import plain_cases
-from asap_training.data.organ_masks import CLASSICAL, OrganSettings
+from asap_training.data.image import prepared_image
+from asap_training.data.organ_masks import CLASSICAL, OrganSettings, organ_labels
+from asap_training.data.organ_shares import organ_shares
 from asap_training.prepare import PrepareOptions, prepare
 from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, options, quiet, save_rows, tree, write_table
 
@@ -39,7 +41,12 @@ def test_what_is_prepared_can_be_read_back(tmp_path: Path) -> None:
     hu = cache.open_array(cache.case_path(out, record.case, "volume.b2nd"))
     organs = cache.open_array(cache.case_path(out, record.case, "organs.b2nd"))
     assert (hu.dtype, hu.shape) == (np.int16, record.shape)
-    assert (organs.dtype, organs.shape) == (np.uint8, record.shape)
+    every = [np.arange(n) for n in record.shape]
+    shares_NC = organ_shares(organs[:], record.shape, every, (1, 1, 1), 5)
+    raw = next(raw for raw in plain_cases(tmp_path / "raw" / "cases.csv", 0.3) if raw.case == record.case)
+    chosen = options(out, OrganSettings("classical", CLASSICAL))
+    labels = organ_labels(chosen.organs, raw, prepared_image(raw, chosen.image))
+    assert labels is not None and np.array_equal(shares_NC.argmax(1), labels.ravel())
     loaded = load_model("asap-test", torch.float32)
     assert isinstance(loaded, LoadedAsap)
     encoded = loaded.tokenizer.encode_report(FINDINGS)

@@ -16,10 +16,10 @@ from asap.models.wordpiece import WordPiece
 from asap_training.bert_dropout import Dropout
 from asap_training.data import cache
 from asap_training.data.batch import collate
-from asap_training.data.cached_reports import AxisCrop, CachedReports, inner, random_crop, reflected
+from asap_training.data.cached_reports import AxisCrop, CachedReports, in_window, random_crop
 from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.organ_masks import CLASSICAL, OrganSettings
-from asap_training.data.organ_shares import organ_shares
+from asap_training.data.organ_shares import organ_runs, organ_shares
 from asap_training.data.report_tokens import text_encoder_digest
 from asap_training.prepare import prepare
 from asap_training.pretraining_model import PretrainingModel
@@ -40,27 +40,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("patch", [(16, 16, 8), (4, 4, 4), (3, 5, 2), (2, 2, 3)])
 @pytest.mark.parametrize("blobs", [True, False])
-def test_shares_are_those_of_counting_every_voxel(patch: tuple[int, int, int], blobs: bool) -> None:
+def test_shares_of_a_crop_are_those_of_counting_every_voxel(patch: tuple[int, int, int], blobs: bool) -> None:
+    """Crops that are turned round, mirrored at the edges, or smaller than a token: runs give the very counts."""
     rng = np.random.default_rng(5)
-    shape = tuple(3 * p for p in patch)
-    labels = rng.integers(0, 9, shape).astype(np.uint8)
+    h, w, d = (3 * p - 1 for p in patch)
+    labels = rng.integers(0, 9, (h, w, d)).astype(np.uint8)
     if blobs:
-        labels[: shape[0] // 2] = 4
-    a, b, c = patch
-    tokens = labels.reshape(3, a, 3, b, 3, c).transpose(0, 2, 4, 1, 3, 5).reshape(27, -1)
-    wanted = np.stack([(tokens == organ).mean(1) for organ in range(9)], axis=1)
-    assert np.abs(organ_shares(labels, patch, 9) - wanted).max() < 1e-6
+        labels[: h // 2] = 4
+        labels[:, :, -2:] = 0
+    runs = organ_runs(labels)
+    window = tuple(3 * p for p in patch)
+    for flips in ([], [0], [1, 2], [0, 1, 2]):
+        crops = [random_crop(size, wanted, rng) for size, wanted in zip(labels.shape, window, strict=True)]
+        sources = [crop.sources(n, flip=axis in flips) for axis, (crop, n) in enumerate(zip(crops, window, strict=True))]
+        shown = np.flip(in_window(labels[tuple(c.outer for c in crops)], crops, window), flips)
+        a, b, c = patch
+        tokens = shown.reshape(3, a, 3, b, 3, c).transpose(0, 2, 4, 1, 3, 5).reshape(27, -1)
+        wanted = np.stack([(tokens == organ).mean(1) for organ in range(9)], axis=1)
+        assert np.array_equal(organ_shares(runs, labels.shape, sources, patch, 9), wanted.astype(np.float32))
 
 
-@pytest.mark.parametrize(("size", "pad"), [(5, 3), (10, 1), (2, 6), (1, 4), (12, 0)])
-def test_what_lies_outside_is_mirrored_as_numpy_does(size: int, pad: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "pad", "after"), [(5, 3, 1), (10, 1, 1), (2, 6, 1), (1, 4, 1), (12, 0, 0), (2, 0, 1), (4, 0, 7)]
+)
+def test_what_lies_outside_is_mirrored_as_numpy_does(size: int, pad: int, after: int) -> None:
     rng = np.random.default_rng(6)
     part = rng.standard_normal((size, size, size))
-    after = 1 if pad else 0
-    window = np.full([size + pad + after] * 3, np.nan)
-    crops = [AxisCrop(0, size, pad)] * 3
-    window[inner(crops)] = part
-    assert np.array_equal(reflected(window, crops), np.pad(part, (pad, after), mode="reflect"))
+    window = size + pad + after
+    crop = AxisCrop(0, size, pad)
+    wanted = np.pad(part, (pad, after), mode="reflect")
+    assert np.array_equal(in_window(part, [crop] * 3, (window, window, window)), wanted)
+    assert np.array_equal(part[np.ix_(*[crop.sources(window, flip=False)] * 3)], wanted)
 
 
 def test_crops_stay_inside_and_reach_every_edge() -> None:

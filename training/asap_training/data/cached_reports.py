@@ -42,6 +42,23 @@ class AxisCrop:
         """The same voxels in a window that is turned round."""
         return AxisCrop(self.start, self.size, window - self.pad - self.size)
 
+    @property
+    def outer(self) -> slice:
+        """The voxels in the stored array."""
+        return slice(self.start, self.start + self.size)
+
+    @property
+    def inner(self) -> slice:
+        """The voxels in the window."""
+        return slice(self.pad, self.pad + self.size)
+
+    def sources(self, window: int, *, flip: bool) -> NDArray[np.intp]:
+        """The stored voxel each of the window's shows, those outside the crop mirrored as numpy's "reflect" padding does."""
+        period = max(1, 2 * (self.size - 1))
+        place = np.mod(np.arange(window) - self.pad, period)
+        shown = self.start + np.minimum(place, period - place)
+        return shown[::-1] if flip else shown
+
 
 class CachedReports:
     """Sample `number` is a pure function of the recipe, the cache and the number.
@@ -56,7 +73,6 @@ class CachedReports:
         self._cases = cache.read_index(folder)[split]
         self._text_encoder: str | None = settings["text_encoder_sha256"]
         self._states = False
-        self._labels = np.empty(self._shape, np.uint8)  # used again for every sample: fresh memory costs more than the copy
         self._organs = len(settings["organs"]["classes"]) + 1 if settings["organs"]["kind"] != "none" else 0
         if not self._cases:
             raise InputError(f"No prepared case is in the split {split}.")
@@ -88,9 +104,9 @@ class CachedReports:
         record = self._record(self._cases[index])
         crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, self._shape, strict=True)]
         flips = self._flips(record, rng)
-        hu_HWD = torch.from_numpy(self._crop(record, "volume.b2nd", crops, flips, np.empty(self._shape, np.int16)))
+        hu_HWD = torch.from_numpy(self._volume(record, crops, flips))
         if rng.random() < SHIFT_SHARE:
-            hu_HWD = hu_HWD.add(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
+            hu_HWD.add_(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
         ids, sentences = record.findings
         return Sample(
             volume_1HWD=hu_HWD[None],
@@ -112,22 +128,22 @@ class CachedReports:
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         return [axis for axis in chosen if not (axis == 0 and record.names_side and self._recipe.keep_sides)]
 
-    def _crop(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int], out: NDArray[Any]) -> NDArray[Any]:
-        """Fill `out` with the crop of a stored array, turned round along `flips` and mirrored at the window's edges."""
-        stored = cache.open_array(cache.case_path(self._folder, record.case, ending))
-        placed = [crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, out.shape, strict=True))]
-        out[inner(placed)] = np.flip(stored[outer(crops)], flips)
-        return reflected(out, placed)
+    def _volume(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> NDArray[np.int16]:
+        """The crop of the stored HU, turned round along `flips`, in a window."""
+        stored = cache.open_array(cache.case_path(self._folder, record.case, "volume.b2nd"))
+        placed = [
+            crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, self._shape, strict=True))
+        ]
+        return in_window(np.flip(stored[tuple(crop.outer for crop in crops)], flips), placed, self._shape)
 
     def _organ_shares(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor | None:
         """Share of each token per class [N, C], the background first; classes the cache does not have are 0."""
         if record.organs is None:
             return None
-        encoder = self._recipe.model.encoder
-        labels = self._crop(record, "organs.b2nd", crops, [], self._labels)
-        shares_NC = torch.from_numpy(organ_shares(labels, encoder.patch, self._recipe.decoders.organ_classes))
-        # Turning the few tokens round is turning the many voxels round.
-        return shares_NC.view(*encoder.grid, -1).flip(flips).flatten(0, 2)
+        runs = cache.open_array(cache.case_path(self._folder, record.case, "organs.b2nd"))[:]
+        sources = [crop.sources(n, flip=axis in flips) for axis, (crop, n) in enumerate(zip(crops, self._shape, strict=True))]
+        patch, classes = self._recipe.model.encoder.patch, self._recipe.decoders.organ_classes
+        return torch.from_numpy(organ_shares(runs, record.shape, sources, patch, classes))
 
 
 def random_crop(size: int, window: int, rng: np.random.Generator) -> AxisCrop:
@@ -138,33 +154,41 @@ def random_crop(size: int, window: int, rng: np.random.Generator) -> AxisCrop:
     return AxisCrop(start, kept, (window - kept) // 2)
 
 
-def outer(crops: list[AxisCrop]) -> tuple[slice, ...]:
-    """The crop in the stored array."""
-    return tuple(slice(c.start, c.start + c.size) for c in crops)
+def in_window(part: NDArray[Any], crops: list[AxisCrop], shape: tuple[int, int, int]) -> NDArray[Any]:
+    """`part` at its place in a window of this shape; what lies outside is mirrored, as numpy's "reflect" padding does.
 
-
-def inner(crops: list[AxisCrop]) -> tuple[slice, ...]:
-    """The crop in the window."""
-    return tuple(slice(c.pad, c.pad + c.size) for c in crops)
-
-
-def reflected(window: NDArray[Any], crops: list[AxisCrop]) -> NDArray[Any]:
-    """Fill what lies outside the crop by mirroring it, in place, as numpy's "reflect" padding does.
-
-    From the last axis, whose mirror images are the dearest to write, to the first; each in what is filled so far.
+    Plane by plane, so that what is written twice is still in the processor's cache.
     """
-    filled = list(inner(crops))
-    for axis in reversed(range(window.ndim)):
-        crop = crops[axis]
-        filled[axis] = slice(None)
-        along = np.moveaxis(window[tuple(filled)], axis, 0)
-        start, stop = crop.pad, crop.pad + crop.size
-        while start > 0:  # more than once where the crop is narrower than what it must fill
-            count = min(start, max(1, stop - start - 1))
-            along[start - count : start] = along[start + count : start : -1] if crop.size > 1 else along[start]
-            start -= count
-        while stop < len(along):
-            count = min(len(along) - stop, max(1, stop - start - 1))
-            along[stop : stop + count] = along[stop - 2 : stop - 2 - count : -1] if crop.size > 1 else along[stop - 1]
-            stop += count
+    window = np.empty(shape, part.dtype)
+    across, along, up = (mirrored(crop, n) for crop, n in zip(crops, shape, strict=True))
+    columns, slices = crops[1].inner, crops[2].inner
+    for source, plane in zip(part, window[crops[0].inner], strict=True):
+        plane[columns, slices] = source
+        for to, shown in up:
+            plane[columns, to] = plane[columns, shown]
+        for to, shown in along:
+            plane[to] = plane[shown]
+    for to, shown in across:
+        window[to] = window[shown]
     return window
+
+
+def mirrored(crop: AxisCrop, window: int) -> list[tuple[slice, slice]]:
+    """What to copy, (to, from) one after the other, until the whole axis of the window is filled from the crop's voxels.
+
+    More than one copy to a side where the crop is narrower than what it must fill.
+    """
+    start, stop = crop.inner.start, crop.inner.stop
+    copies = []
+    while start > 0:
+        count = min(start, max(1, stop - start - 1))
+        shown = slice(start + count, start, -1) if crop.size > 1 else slice(start, start + 1)
+        copies.append((slice(start - count, start), shown))
+        start -= count
+    while stop < window:
+        count = min(window - stop, max(1, stop - start - 1))
+        last = stop - 2 - count
+        shown = slice(stop - 2, last if last >= 0 else None, -1) if crop.size > 1 else slice(stop - 1, stop)
+        copies.append((slice(stop, stop + count), shown))
+        stop += count
+    return copies

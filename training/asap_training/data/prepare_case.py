@@ -20,6 +20,7 @@ from asap_training.data.cache import CaseRecord, Stored
 from asap_training.data.case import RawCase, name_digest
 from asap_training.data.image import ImageSettings, prepared_image
 from asap_training.data.organ_masks import OrganSettings, organ_labels
+from asap_training.data.organ_shares import organ_runs
 
 SIDED = ("left", "right")
 
@@ -65,7 +66,9 @@ class Preparer:
         volume = cache.write_array(cache.case_path(self.folder, raw.case, "volume.b2nd"), image.hu_HWD, "prepared volume")
         organs = None
         if labels is not None:
-            organs = cache.write_array(cache.case_path(self.folder, raw.case, "organs.b2nd"), labels, "prepared organ mask")
+            organs = cache.write_array(
+                cache.case_path(self.folder, raw.case, "organs.b2nd"), organ_runs(labels), "prepared organ mask"
+            )
         text = hashlib.sha256(tokens.tobytes()).hexdigest()[:32]
         features = self._text_features(text, tokens)
         h, w, d = image.hu_HWD.shape
