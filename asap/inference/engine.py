@@ -104,9 +104,11 @@ class Engine:
         features = self._known(ras, identity, fine=fine, owner=owner)
         if features is None:
             lungs = self._lungs(ras, course)
-            windows = tuple(self._encode_window(ras, lungs, shift, course, frugal=frugal) for shift in shifts)
+            encoded = [self._encode_window(ras, lungs, shift, course, frugal=frugal) for shift in shifts]
+            windows, found_NK = tuple(window for window, _ in encoded), encoded[0][1]
             grid, digest = self.grounder.grid, self.grounder.weights_sha256
-            features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, lungs.cropped_to_body())
+            body = lungs.cropped_to_body()
+            features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, body, found_NK)
             self._keep(features, owner)
         course.finish()
         return features
@@ -293,14 +295,15 @@ class Engine:
 
     def _encode_window(
         self, ras: Volume, lungs: LungMasks, shift: tuple[int, int, int], course: Course, *, frugal: bool
-    ) -> ShiftedCells:
+    ) -> tuple[ShiftedCells, Tensor | None]:
         cell = self.grounder.grid.cell
         voxels = (shift[0] * cell[0] // 2, shift[1] * cell[1] // 2, shift[2] * cell[2] // 2)
         centre = np.asarray(lungs.thorax_centre_ras_mm)
         course.begin_next()
         image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels, pause=course.pause)
         course.begin_next()
-        return ShiftedCells(shift, self.grounder.encode_image(image, pause=course.pause, frugal=frugal), grid)
+        encoded = self.grounder.encode_image(image, pause=course.pause, frugal=frugal)
+        return ShiftedCells(shift, encoded.cells_NC, grid), encoded.found_NK
 
     def _answers(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         rows_ST = self._rows(sentences)

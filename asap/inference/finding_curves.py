@@ -62,28 +62,28 @@ def curves_of_grounding(calibration: Calibration | None) -> Curves:
     return curves
 
 
-def load_curves(model_folder: Path, trunk_sha256: str) -> Curves | None:
-    """The curves beside a model's weights; None when there are none, or those there were fitted to another trunk.
+def load_curves(folder: Path, weights_sha256: str) -> Curves | None:
+    """The curves beside the weights their evidence comes from; None when there are none for these.
 
     Raises WeightsError when the file is damaged.
     """
-    path = model_folder / FILE_NAME
+    path = folder / FILE_NAME
     if not path.is_file():
         return None
     try:
         if path.stat().st_size > MOST_BYTES:
             raise WeightsError(UNREADABLE)
         record = json.loads(path.read_text(encoding="utf-8"))
-        trunk, curves = record["trunk_sha256"], record["curves"]
+        fitted_to, curves = record["weights_sha256"], record["curves"]
         read = {concept: PresenceCurve(_line(entry["asked"]), _line(entry["unasked"])) for concept, entry in curves.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(UNREADABLE) from error
-    if not isinstance(trunk, str) or not set(read) <= set(WORDINGS):
+    if not isinstance(fitted_to, str) or not set(read) <= set(WORDINGS):
         raise WeightsError(UNREADABLE)
-    return read if trunk == trunk_sha256 else None
+    return read if fitted_to == weights_sha256 else None
 
 
-def curves_as_json(curves: Curves, *, trunk_sha256: str, source: str, licence: str) -> bytes:
+def curves_as_json(curves: Curves, *, weights_sha256: str, source: str, licence: str) -> bytes:
     """The file that `load_curves` reads."""
     plain = {
         concept: {
@@ -92,7 +92,7 @@ def curves_as_json(curves: Curves, *, trunk_sha256: str, source: str, licence: s
         }
         for concept, curve in curves.items()
     }
-    record = {"format": 1, "trunk_sha256": trunk_sha256, "source": source, "licence": licence, "curves": plain}
+    record = {"format": 1, "weights_sha256": weights_sha256, "source": source, "licence": licence, "curves": plain}
     return (json.dumps(record, indent=1) + "\n").encode()
 
 

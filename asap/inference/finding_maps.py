@@ -1,7 +1,8 @@
 """Where each finding might be, without being told a place: one map of evidence per finding, and its best place in a region.
 
-A finding's statement without a side is matched with every cell, in several wordings whose log-odds are averaged. What is read
-off a region (a side, a lobe) is the mean of its best few cells, as for the confidence of a grounded sentence.
+A model's finding head says it cell by cell. Without one, a finding's statement without a side is matched with every cell, in
+several wordings whose log-odds are averaged. What is read off a region (a side, a lobe) is the mean of its best few cells, as
+for the confidence of a grounded sentence.
 Axes: N cells, K findings, S sentences.
 """
 
@@ -32,7 +33,7 @@ LOBE_NAMES: tuple[tuple[Side, str], ...] = tuple((side, lobe) for side, lobes in
 
 @dataclass(frozen=True, eq=False)
 class FindingRows:
-    """Rows of a model for every wording of every finding, and for the lobes; made once per model."""
+    """Rows of a model, made once: every wording of each finding that its finding head does not tell, and the lobes."""
 
     findings: dict[str, Tensor]
     lobes_ST: Tensor
@@ -40,8 +41,10 @@ class FindingRows:
     @classmethod
     def of(cls, grounder: Grounder) -> FindingRows:
         """Encode the wordings."""
+        head = grounder.finding_head
+        stated = [concept for concept in WORDINGS if head is None or concept not in head.findings]
         findings = {
-            concept: grounder.encode_sentences([read_sentence(text) for text in wordings_of(concept)]) for concept in WORDINGS
+            concept: grounder.encode_sentences([read_sentence(text) for text in wordings_of(concept)]) for concept in stated
         }
         lobes = [read_sentence(f"{side.capitalize()} {lobe.replace('_', ' ')}.") for side, lobe in LOBE_NAMES]
         return cls(findings, grounder.encode_sentences(lobes))
@@ -60,6 +63,10 @@ class FindingMaps:
         window = features.windows[0]
         self._cells_NC, self._grid = window.cells_NC, window.grid
         self._maps = known
+        head, found_NK = grounder.finding_head, features.found_NK
+        self._found: dict[str, Tensor] = {}
+        if head is not None and found_NK is not None:
+            self._found = dict(zip(head.findings, found_NK.float().T.contiguous(), strict=True))
 
     @cached_property
     def seen(self) -> Mask:
@@ -72,13 +79,13 @@ class FindingMaps:
 
     def evidence(self, concept: str, region: Mask) -> float | None:
         """What a presence curve is read at; None where the region holds no cell the model saw."""
-        map_N = self._map(concept)[torch.from_numpy((region & self.seen).ravel())]
+        map_N = self.log_odds(concept)[torch.from_numpy((region & self.seen).ravel())]
         return None if map_N.numel() == 0 else float(best_mean(map_N[None]))
 
     def peak(self, concept: str, region: Mask) -> Point:
         """The best place of a finding in a region, RAS+ mm."""
         seen = region & self.seen
-        heat = torch.sigmoid(self._map(concept)).numpy().reshape(self._features.tokens)
+        heat = torch.sigmoid(self.log_odds(concept)).numpy().reshape(self._features.tokens)
         return peak_ras_mm(np.where(seen, heat, 0.0).astype(np.float32), self._grid.token_affine, seen)
 
     def region(self, side: Side | None = None, lobe: str | None = None) -> Mask:
@@ -104,13 +111,15 @@ class FindingMaps:
 
     def look(self) -> Iterator[float]:
         """Make the maps of all findings, one statement at a time; yields the share done. All is answered at once after it."""
-        missing = [concept for concept in WORDINGS if concept not in self._maps]
+        missing = [concept for concept in WORDINGS if concept not in self._maps and concept not in self._found]
         for number, concept in enumerate(missing, start=1):
-            self._map(concept)
+            self.log_odds(concept)
             yield number / len(missing)
 
-    def _map(self, concept: str) -> Tensor:
+    def log_odds(self, concept: str) -> Tensor:
         """Log-odds that each cell holds the finding, [N]."""
+        if concept in self._found:
+            return self._found[concept]
         if concept not in self._maps:
             stated_N1 = self._rows.stated(self._grounder, self._cells_NC, (concept,))
             self._maps[concept] = stated_N1[:, 0].contiguous()

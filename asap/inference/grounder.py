@@ -12,9 +12,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from asap.inference.calibration import best_log_odds, best_mean
+from asap.inference.calibration import LOG_ODDS_LIMIT, best_log_odds, best_mean
+from asap.inference.features import EncodedImage
 from asap.models.asap import Asap
+from asap.models.finding_head import head_inputs
 from asap.models.load import PROCESSOR, preferred_dtype
+from asap.models.load_finding_head import LoadedFindingHead
 from asap.models.mini import MINI_GRID, AsapMini
 from asap.models.phrase_encoder import tokenise
 from asap.models.wordpiece import WordPiece
@@ -38,7 +41,11 @@ class EncoderCost:
 
 
 class Grounder(Protocol):
-    """One model as the engine sees it. `calibration` is the manifest's entry, or None when its scores mean no probability."""
+    """One model as the engine sees it.
+
+    calibration: the manifest's entry, or None when its scores mean no probability. finding_head: tells which finding a cell holds
+    without a sentence; None for a model that has none.
+    """
 
     name: str
     weights_sha256: str
@@ -46,13 +53,14 @@ class Grounder(Protocol):
     calibration: Mapping[str, Any] | None
     cost: EncoderCost
     device: torch.device
+    finding_head: LoadedFindingHead | None
 
     def place(self, device: torch.device) -> None:
         """Where images are encoded from now on; sentences and matches stay on the processor, where they are quick enough."""
         ...
 
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
-        """Network input -> what is kept of a volume, [N, C].
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
+        """Network input -> what is kept of a volume.
 
         pause: called between blocks. frugal: in smaller pieces, slower, for the same result within 1e-5 before rounding.
         """
@@ -80,6 +88,8 @@ class AsapGrounder:
 
     The published checkpoint has no calibration; one's own weights may bring one, fitted on the mean of the best cosines.
     """
+
+    finding_head: LoadedFindingHead | None = None
 
     def __init__(
         self,
@@ -109,11 +119,11 @@ class AsapGrounder:
         self.device = device
 
     @torch.inference_mode()
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
         """Unit features of the tokens, [N, D], float16: half the memory of a case, and a cosine is off by less than 1e-5."""
         rows = FRUGAL_ROWS if frugal else None
         v_BND = self._model.project_image(self._model.encode_image(image_11HWD.to(self.device), pause=pause, rows=rows))
-        return torch.nn.functional.normalize(v_BND[0], dim=-1).to(torch.float16).cpu()
+        return EncodedImage(torch.nn.functional.normalize(v_BND[0], dim=-1).to(torch.float16).cpu())
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -147,22 +157,33 @@ class MiniGrounder:
 
     grid: GridConfig = MINI_GRID
 
-    def __init__(self, model: AsapMini, *, name: str, weights_sha256: str, calibration: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        model: AsapMini,
+        *,
+        name: str,
+        weights_sha256: str,
+        calibration: Mapping[str, Any] | None,
+        finding_head: LoadedFindingHead | None = None,
+    ) -> None:
         self.name = name
         self.weights_sha256 = weights_sha256
         self.calibration = calibration
         self._model = model.eval()
         self._parts, self._features = model.config.parts, model.config.features
-        self.cost = EncoderCost(model.image.pauses, MINI_SECONDS)
+        self.finding_head = finding_head
+        self.cost = EncoderCost(model.image.pauses + (finding_head is not None), MINI_SECONDS)
         self.device = PROCESSOR
 
     def place(self, device: torch.device) -> None:
         """Where images are encoded from now on."""
         self._model.image.to(device)
+        if self.finding_head is not None:
+            self.finding_head.model.to(device)
         self.device = device
 
     @torch.inference_mode()
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
         """Unit features of the cells, [N, P * F], bfloat16. Computed as in training: bfloat16 where the device has it."""
         kind, rounded = self.device.type, preferred_dtype(self.device) == torch.bfloat16
 
@@ -170,9 +191,16 @@ class MiniGrounder:
             with torch.autocast(kind, enabled=False):  # a sentence answered meanwhile is not to be rounded
                 pause()
 
+        image = image_11HWD.to(self.device)
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=rounded):
-            cells_BNPF = self._model.image(image_11HWD.to(self.device), pause=give_way, rows=FRUGAL_ROWS if frugal else None)
-        return cells_BNPF[0].flatten(1).to(torch.bfloat16).cpu()  # type: ignore[no-any-return]
+            stages = self._model.image.stages(image, pause=give_way, rows=FRUGAL_ROWS if frugal else None)
+            cells_NC = self._model.image.features(stages)[0].flatten(1).to(torch.bfloat16).cpu()
+            if self.finding_head is None:
+                return EncodedImage(cells_NC)
+            give_way()
+            found_BKhwd = self.finding_head.model(*head_inputs(stages, image))
+        found_NK = found_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+        return EncodedImage(cells_NC, found_NK.to(torch.float16).contiguous().cpu())
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:

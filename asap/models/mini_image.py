@@ -97,6 +97,18 @@ class ResidualConv(nn.Module):
         return x_BCHWD + self.conv2(F.gelu(self.conv1(self.norm(x_BCHWD))))  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, eq=False)
+class ImageStages:
+    """What the image side computes on its way to the cell features; heads read it.
+
+    stem_BCHWD: 6 mm voxels. cells_BChwd, merged_BChwd: 12 mm cells before and after the tokens' context.
+    """
+
+    stem_BCHWD: Tensor
+    cells_BChwd: Tensor
+    merged_BChwd: Tensor
+
+
 class MiniImageEncoder(nn.Module):
     """Volume [B, 1, H, W, D] in [-1, 1] over HU -1000..1000 at 3 mm -> cell features [B, N, P, F] at 12 mm, unit length."""
 
@@ -125,21 +137,30 @@ class MiniImageEncoder(nn.Module):
 
         pause: called `pauses` times between the stages. rows: where memory is short, tokens at a time in the blocks.
         """
+        return self.features(self.stages(volume_B1HWD, pause=pause, rows=rows))
+
+    def stages(self, volume_B1HWD: Tensor, *, pause: Pause = no_pause, rows: int | None = None) -> ImageStages:
+        """Everything before the cell features; arguments as of `forward`."""
         batch = volume_B1HWD.shape[0]
-        cells = self._stem(volume_B1HWD)
+        stem = self._stem(volume_B1HWD)
+        before = self.to_cells(stem)
         pause()
-        cells = self.cell_blocks(cells)
+        before = self.cell_blocks(before)
         pause()
-        tokens = self.to_tokens(cells).flatten(2).transpose(1, 2) + self.positions.to(cells.dtype)
+        tokens = self.to_tokens(before).flatten(2).transpose(1, 2) + self.positions.to(before.dtype)
         for block in self.blocks:
             tokens = block(tokens, rows=rows)
             pause()
         context: Tensor = self.from_tokens(self.norm(tokens))
         context = context.transpose(1, 2).reshape(batch, -1, *self.config.grid)
-        cells = cells + F.interpolate(context, scale_factor=2, mode="nearest")
-        cells = self.merge(cells.contiguous(memory_format=torch.channels_last_3d))
-        features: Tensor = self.out(self.out_norm(cells.permute(0, 2, 3, 4, 1)))
-        return F.normalize(features.reshape(batch, -1, self.config.parts, self.config.features).float(), dim=-1)
+        cells = before + F.interpolate(context, scale_factor=2, mode="nearest")
+        return ImageStages(stem, before, self.merge(cells.contiguous(memory_format=torch.channels_last_3d)))
+
+    def features(self, stages: ImageStages) -> Tensor:
+        """Cell features [B, N, P, F], unit length."""
+        features: Tensor = self.out(self.out_norm(stages.merged_BChwd.permute(0, 2, 3, 4, 1)))
+        shape = (features.shape[0], -1, self.config.parts, self.config.features)
+        return F.normalize(features.reshape(shape).float(), dim=-1)
 
     @property
     def pauses(self) -> int:
@@ -149,7 +170,7 @@ class MiniImageEncoder(nn.Module):
     def _stem(self, volume_B1HWD: Tensor) -> Tensor:
         x = space_to_depth(windowed(volume_B1HWD))
         x = x.to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
-        return self.to_cells(self.finer(self.fine(self.voxels_in(x))))  # type: ignore[no-any-return]
+        return self.finer(self.fine(self.voxels_in(x)))  # type: ignore[no-any-return]
 
 
 def windowed(volume_B1HWD: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ CURVES = {"nodule": PresenceCurve(Line(1.0, 0.0), Line(0.8, -2.2)), "mass": Pres
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / FILE_NAME).write_bytes(curves_as_json(CURVES, trunk_sha256=TRUNK, source="a test", licence="Apache-2.0"))
+    (tmp_path / FILE_NAME).write_bytes(curves_as_json(CURVES, weights_sha256=TRUNK, source="a test", licence="Apache-2.0"))
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def test_curves_that_cannot_be_read_are_refused(folder: Path, entry: object) -> 
         load_curves(folder, TRUNK)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"trunk_sha256": 1, "curves": {}}', "[" * 5000, " " * 200_000])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"weights_sha256": 1, "curves": {}}', "[" * 5000, " " * 200_000])
 def test_a_file_that_is_something_else_is_refused(folder: Path, text: str) -> None:
     (folder / FILE_NAME).write_text(text)
     with pytest.raises(WeightsError):
@@ -60,7 +60,7 @@ def test_a_file_that_is_something_else_is_refused(folder: Path, text: str) -> No
 
 
 def test_a_finding_nobody_knows_is_refused(folder: Path) -> None:
-    data = curves_as_json({"gremlin": CURVES["mass"]}, trunk_sha256=TRUNK, source="a test", licence="Apache-2.0")
+    data = curves_as_json({"gremlin": CURVES["mass"]}, weights_sha256=TRUNK, source="a test", licence="Apache-2.0")
     (folder / FILE_NAME).write_bytes(data)
     with pytest.raises(WeightsError):
         load_curves(folder, TRUNK)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from asap.inference.engine import Engine
+from asap.inference.features import EncodedImage
 from asap.inference.grounder import EncoderCost
 from asap.io.nifti_write import write_nifti
 from asap.io.read import read_volume
@@ -35,12 +36,13 @@ class BrightestCell:
     cost = EncoderCost(pauses=1, seconds=0.1)
     grid = GridConfig(spacing_mm=(3.0, 3.0, 3.0), shape=(112, 112, 112), cell=(8, 8, 8))
     device = torch.device("cpu")
+    finding_head = None
 
     def place(self, device: torch.device) -> None:
         self.device = device
 
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
-        return torch.nn.functional.max_pool3d(image_11HWD, 8).flatten()[:, None]
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
+        return EncodedImage(torch.nn.functional.max_pool3d(image_11HWD, 8).flatten()[:, None])
 
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
         return torch.ones(len(sentences), 1)

@@ -45,5 +45,5 @@ def test_an_engine_sits_where_this_machine_is_quickest_and_features_come_back() 
     engine = load_engine("asap-test")
     assert engine.grounder.device == preferred_device()
     assert engine.grounder.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert engine.grounder.encode_image(torch.zeros(1, 1, *engine.grounder.grid.shape)).device.type == "cpu"
+    assert engine.grounder.encode_image(torch.zeros(1, 1, *engine.grounder.grid.shape)).cells_NC.device.type == "cpu"
     assert preferred_dtype(engine.grounder.device) in (torch.bfloat16, torch.float32)

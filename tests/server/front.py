@@ -22,6 +22,7 @@ from torch import Tensor
 
 from asap.inference.engine import Engine
 from asap.inference.feature_store import FeatureStore
+from asap.inference.features import EncodedImage
 from asap.inference.grounder import Grounder
 from asap.inference.load import load_engine
 from asap.pause import Pause, no_pause
@@ -56,7 +57,7 @@ class GatedGrounder:
         self.name, self.weights_sha256, self.grid = real.name, real.weights_sha256, real.grid
         self.calibration, self.cost = real.calibration, real.cost
         self.match, self.heat, self.evidence = real.match, real.heat, real.evidence
-        self.device = real.device
+        self.device, self.finding_head = real.device, real.finding_head
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
@@ -67,7 +68,7 @@ class GatedGrounder:
     def place(self, device: torch.device) -> None:
         self.device = device
 
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
         self.frugal.append(frugal)
         self.entered.release()
         while not self.gate.wait(0.01):

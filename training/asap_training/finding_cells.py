@@ -1,4 +1,4 @@
-"""What the curves of the findings are fitted on: what a trunk's cells say of each finding, inside the body of generated cases.
+"""What the curves of the findings are fitted on: what a model's cells say of each finding, inside the body of generated cases.
 
 One file a volume, resumable; twins, which have no finding, beside their cases. Axes: M body cells, K findings.
 """
@@ -25,7 +25,7 @@ CONCEPTS = tuple(WORDINGS)
 
 @dataclass(frozen=True, eq=False)
 class VolumeCells:
-    """One volume. stated_MK: float16, log-odds of the findings' statements. right_M: on the patient's right.
+    """One volume. stated_MK: float16, log-odds of the findings. right_M: on the patient's right.
 
     twin: whether it is a twin, which has no finding. present_K2: whether the finding is there, on the left and on the right
     (equal for what has no side).
@@ -38,8 +38,9 @@ class VolumeCells:
 
 
 def prepared(engine: Engine, cases: list[Path], out: Path, twins: int) -> Iterator[VolumeCells]:
-    """The cells of the cases and of the first few twins, encoded where `out` does not hold them yet for this trunk."""
-    folder = out / engine.grounder.weights_sha256[:16]
+    """The cells of the cases and of the first few twins, encoded where `out` does not hold them yet for this model."""
+    head = engine.grounder.finding_head
+    folder = out / (engine.grounder.weights_sha256 if head is None else head.weights_sha256)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(cases):
         for twin in (False, True)[: 2 if number < twins else 1]:
@@ -60,8 +61,8 @@ def _volume_cells(engine: Engine, volume: Volume, findings: tuple[PlacedFinding,
         return None
     maps = engine.findings.maps(features)
     body = np.flatnonzero(maps.seen)
-    cells_MC = features.windows[0].cells_NC[torch.from_numpy(body)]
-    stated_MK = engine.findings.rows().stated(engine.grounder, cells_MC, CONCEPTS).to(torch.float16).numpy()
+    stated_NK = torch.stack([maps.log_odds(concept) for concept in CONCEPTS], dim=1)
+    stated_MK = stated_NK[torch.from_numpy(body)].to(torch.float16).numpy()
     present_K2 = np.zeros((len(CONCEPTS), 2), dtype=np.bool_)
     for finding in findings:
         present_K2[CONCEPTS.index(finding.concept)] |= _sides(finding)

@@ -1,13 +1,14 @@
 """Fine-tuning on a frozen trunk.
 
+asap-train finetune finding-head --cases DIR [DIR ...] --inputs DIR --out DIR [--twins-every N] [--steps N] [--model NAME]
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--model NAME] [--out DIR]
 asap-train finetune segmentation --cases dataset.json --out DIR [--method semi-supervised --labelled N --steps N]
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
-findings: the curves behind `asap classify`, `ask` and `report`. segmentation: labels of a decathlon-style data set. report:
-the benchmark's own small decoder, trained from scratch, or with --language a local language model with adapters. vqa: the
-language model on RadGenome's questions.
+finding-head: which finding each cell holds, read from the trunk. findings: the curves behind `asap classify`, `ask` and
+`report`. segmentation: labels of a decathlon-style data set. report: the benchmark's own small decoder, trained from scratch, or
+with --language a local language model with adapters. vqa: the language model on RadGenome's questions.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from asap.models.language_adapter import LoraConfig, new_decoder, save_adapter
 from asap.models.report_decoder import ReportDecoder, ReportDecoderConfig, vocabulary
 from asap.models.visual_prefix import PrefixConfig
 from asap.models.weights import write_weights
-from asap_training import fit_findings, fit_labels
+from asap_training import fit_findings, fit_labels, train_findings
 from asap_training.data.told_cases import Told, ctrate_reports, ctrg_reports, radgenome_questions
 from asap_training.data.told_cells import ToldCells
 from asap_training.told_loop import ToldRecipe, fine_tune
@@ -74,7 +75,7 @@ def say(step: int, loss: float) -> None:
 
 def main() -> None:
     """Parse, read what is told, train, write."""
-    own = {"findings": fit_findings.main, "segmentation": fit_labels.main}
+    own = {"finding-head": train_findings.main, "findings": fit_findings.main, "segmentation": fit_labels.main}
     if sys.argv[1:2] and sys.argv[1] in own:
         task = sys.argv[1]
         sys.argv = [f"asap-train finetune {task}", *sys.argv[2:]]
@@ -99,7 +100,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("report", "vqa"), help="or: findings, which has its own options")
+    parser.add_argument("what", choices=("report", "vqa"), help="or finding-head, findings, segmentation: own options")
     parser.add_argument("--told", type=Path, required=True, help="list of reports, or folder of question tables")
     parser.add_argument("--layout", choices=tuple(LAYOUTS), default="ctrate")
     parser.add_argument("--volumes", type=Path, required=True)

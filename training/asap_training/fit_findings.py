@@ -1,8 +1,8 @@
-"""Fit the curves of the findings to a trunk: what `asap classify`, `ask` and `report` read presence at.
+"""Fit the curves of the findings to a model and its finding head: what `asap classify`, `ask` and `report` read presence at.
 
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--twins N] [--model asap-mini] [--out FOLDER]
 
-The cases must be of seeds the trunk has not seen. Volumes are encoded once; then it is seconds.
+The cases must be of seeds that neither trunk nor head has seen. Volumes are encoded once; then it is seconds.
 Axes: M cells of a volume, K findings, V volumes.
 """
 
@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from asap.inference.calibration import best_mean
 from asap.inference.finding_curves import FILE_NAME, Line, PresenceCurve, curves_as_json
 from asap.inference.load import load_engine
 from asap.io.atomic import write_bytes
 from asap.models.catalog import model_folder
+from asap.models.load_finding_head import finding_head_folder
 from asap.phantom.findings import choose_concepts
 from asap.text.statements import WORDINGS
 from asap_training.finding_cells import CONCEPTS, VolumeCells, prepared
+from asap_training.tasks.statistics import auroc
 
 LICENCE = "Apache-2.0"
 FEWEST = 5  # places with a finding before anything is fitted to it
@@ -104,21 +105,24 @@ def frequencies(volumes: list[VolumeCells]) -> NDArray[np.float64]:
 
 def main() -> None:
     """Encode, fit, write."""
-    parser = argparse.ArgumentParser(description="Fit the curves of the findings to a trunk.")
+    parser = argparse.ArgumentParser(description="Fit the curves of the findings to a model.")
     parser.add_argument("--cases", type=Path, nargs="+", required=True)
     parser.add_argument("--model", default="asap-mini")
     parser.add_argument("--cells", type=Path, required=True, help="where encoded cells are kept, for the next run")
     parser.add_argument("--twins", type=int, default=60, help="of how many cases the twin is looked at too")
-    parser.add_argument("--out", type=Path, help="by default beside the model's weights")
+    parser.add_argument("--out", type=Path, help="by default beside the weights the evidence comes from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     engine = load_engine(arguments.model)
     cases = [path for folder in arguments.cases for path in sorted(folder.glob("case-*")) if (path / "case.npz").is_file()]
     volumes = list(prepared(engine, cases, arguments.cells, arguments.twins))
-    write_curves(volumes, engine.grounder.weights_sha256, arguments.out or model_folder(arguments.model))
+    grounder = engine.grounder
+    head_folder = finding_head_folder(grounder.name, grounder.weights_sha256)
+    digest = grounder.weights_sha256 if grounder.finding_head is None else grounder.finding_head.weights_sha256
+    write_curves(volumes, digest, arguments.out or head_folder or model_folder(arguments.model))
 
 
-def write_curves(volumes: list[VolumeCells], trunk_sha256: str, out: Path) -> None:
+def write_curves(volumes: list[VolumeCells], weights_sha256: str, out: Path) -> None:
     """Fit, say how well each finding is told, and write."""
     evidence_VK2 = np.stack([evidence_of(volume) for volume in volumes])
     frequency_K = frequencies(volumes)
@@ -126,7 +130,7 @@ def write_curves(volumes: list[VolumeCells], trunk_sha256: str, out: Path) -> No
     for k, concept in enumerate(CONCEPTS):
         evidence = gathered(k, evidence_VK2, volumes)
         curve = fitted(evidence, float(frequency_K[k]))
-        others, emptied = (_auroc(evidence.there, absent) for absent in (evidence.without, evidence.twins))
+        others, emptied = (auroc(evidence.there, absent) for absent in (evidence.without, evidence.twins))
         told = "" if curve is not None else ", no curve"
         print(
             f"{concept:24} n {len(evidence.there):4d}  AUROC against other chests {others:.3f}, against twins {emptied:.3f}{told}"
@@ -138,16 +142,9 @@ def write_curves(volumes: list[VolumeCells], trunk_sha256: str, out: Path) -> No
         f"Curves fitted by asap_training.fit_findings on {len(volumes) - twins} generated chest CTs and {twins} of their twins; "
         "no patient data."
     )
-    data = curves_as_json(curves, trunk_sha256=trunk_sha256, source=source, licence=LICENCE)
+    data = curves_as_json(curves, weights_sha256=weights_sha256, source=source, licence=LICENCE)
     write_bytes(out / FILE_NAME, data, "curves of the findings")
     print(f"{len(volumes)} volumes, {len(curves)} findings with a curve")
-
-
-def _auroc(there: NDArray[np.float64], absent: NDArray[np.float64]) -> float:
-    if not len(there) or not len(absent):
-        return math.nan
-    y = np.arange(len(there) + len(absent)) < len(there)
-    return float(roc_auc_score(y, np.concatenate([there, absent])))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class CachedCase:
 def trunk_features(grounder: Grounder, image_11HWD: Tensor) -> Tensor:
     """What a head reads of the trunk: cell features [C, a, b, c], bfloat16."""
     a, b, c = grounder.grid.tokens
-    return grounder.encode_image(image_11HWD).T.reshape(-1, a, b, c).contiguous()
+    return grounder.encode_image(image_11HWD).cells_NC.T.reshape(-1, a, b, c).contiguous()
 
 
 def prepare(cases: Path, out: Path, grounder: Grounder) -> int:

@@ -16,6 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from asap.inference.calibration import best_mean
+from asap.inference.features import EncodedImage
 from asap.inference.grounder import EncoderCost
 from asap.lungs import LungMasks, segment_lungs
 from asap.models.load import PROCESSOR
@@ -60,11 +61,12 @@ class ClassicalBaseline:
     calibration: Mapping[str, Any] | None = None
     cost = EncoderCost(pauses=1, seconds=1.0)
     device = PROCESSOR
+    finding_head = None
 
     def place(self, device: torch.device) -> None:
         """Nothing here is worth a GPU: it stays on the processor."""
 
-    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> Tensor:
+    def encode_image(self, image_11HWD: Tensor, *, pause: Pause = no_pause, frugal: bool = False) -> EncodedImage:
         """Maps and places, [N, len(MAPS) + 3]; nothing here takes enough memory for `frugal` to matter."""
         hu = (image_11HWD[0, 0] * 1000.0).numpy()
         lungs = segment_lungs(Volume(hu, np.diag([VOXEL_MM, VOXEL_MM, VOXEL_MM, 1.0])))
@@ -72,7 +74,7 @@ class ClassicalBaseline:
         maps = _maps(hu, lungs, share)
         pause()
         stacked = torch.from_numpy(np.stack([*(maps[name] for name in MAPS), *np.moveaxis(share, -1, 0)]).astype(np.float32))
-        return torch.nn.functional.avg_pool3d(stacked[None], CELL)[0].flatten(1).T.contiguous()
+        return EncodedImage(torch.nn.functional.avg_pool3d(stacked[None], CELL)[0].flatten(1).T.contiguous())
 
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
         """[S, 3]: number of the map, of the side and of the height, -1 where the sentence names none."""

@@ -1,4 +1,4 @@
-"""Intervals and calibration error."""
+"""Intervals, calibration error and areas under the ROC."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 BOOTSTRAP_ROUNDS = 1000
 
@@ -28,3 +29,11 @@ def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray
     parts = [part for part in np.array_split(order, bins) if len(part)]
     gaps = [abs(confidence[part].mean() - correct[part].mean()) * len(part) for part in parts]
     return float(sum(gaps) / len(order))
+
+
+def auroc(there: NDArray[np.float64], absent: NDArray[np.float64]) -> float:
+    """Area under the ROC of what is there against what is not; NaN when one is empty."""
+    if not len(there) or not len(absent):
+        return float("nan")
+    y = np.arange(len(there) + len(absent)) < len(there)
+    return float(roc_auc_score(y, np.concatenate([there, absent])))
