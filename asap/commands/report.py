@@ -39,7 +39,8 @@ def report_to_folder(engine: Engine, volume: Volume, options: Report, *, progres
         progress("drawing", number / max(1, len(told)))
         files[sentence.text] = write_maps(sentence.grounding, volume, out)
     doubts = {one.grounding.sentence.index: Doubt(one.state, one.reason or "") for one in told if one.state != "supported"}
-    report_png(volume, [sentence.grounding for sentence in told], out / "report.png", doubts)
+    probabilities = {one.grounding.sentence.index: one.probability for one in told if one.probability is not None}
+    report_png(volume, [sentence.grounding for sentence in told], out / "report.png", doubts, probabilities)
     write_bytes(out / "report.md", markdown(draft).encode())
     document = case_record(engine, features, volume) | {
         "author": draft.author,

@@ -16,3 +16,4 @@ class Doubt:
 
 
 NO_DOUBTS: Mapping[int, Doubt] = MappingProxyType({})
+NO_PROBABILITIES: Mapping[int, float] = MappingProxyType({})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from asap.figures.doubt import NO_DOUBTS, Doubt
+from asap.figures.doubt import NO_DOUBTS, NO_PROBABILITIES, Doubt
 from asap.figures.marks import Panel, cross_hair, orientation_letters, region_outline
 from asap.figures.overlay import Heat, heat_of, picture
 from asap.figures.overview import confidence_words, reason_words
@@ -31,22 +31,29 @@ MOST_ROWS = 120
 
 @dataclass(frozen=True, eq=False)
 class _Card:
-    """A sentence with a place."""
+    """A sentence with a place. probability: that it is true, of a draft's own sentence."""
 
     grounding: Grounding
     heat: Heat
     peak: Point
     doubt: Doubt | None
+    probability: float | None
 
     @property
     def lines(self) -> list[str]:
         return wrapped(self.grounding.sentence.text, 62, TEXT_LINES)
 
 
-def report_sheet(volume: Volume, groundings: Sequence[Grounding], doubts: Mapping[int, Doubt] = NO_DOUBTS) -> bytes:
+def report_sheet(
+    volume: Volume,
+    groundings: Sequence[Grounding],
+    doubts: Mapping[int, Doubt] = NO_DOUBTS,
+    probabilities: Mapping[int, float] = NO_PROBABILITIES,
+) -> bytes:
     """PNG: a card per sentence with a place (axial and coronal through its peak), then the list of the others with reasons.
 
-    doubts: by the index of the sentence; such a card is marked, and says why.
+    doubts: by the index of the sentence; such a card is marked, and says why. probabilities: by the index, of a draft's own
+    sentences: what is decided by stands on their cards, not how sure their places are.
     """
     cards, others = [], []
     for grounding in groundings:
@@ -54,7 +61,8 @@ def report_sheet(volume: Volume, groundings: Sequence[Grounding], doubts: Mappin
         if heat is None or grounding.peak_ras_mm is None:
             others.append(grounding)
         else:
-            cards.append(_Card(grounding, heat, grounding.peak_ras_mm, doubts.get(grounding.sentence.index)))
+            index = grounding.sentence.index
+            cards.append(_Card(grounding, heat, grounding.peak_ras_mm, doubts.get(index), probabilities.get(index)))
     drawn, listed = cards[:MOST_CARDS], others[:MOST_ROWS]
     box = body_box(volume)
     for card in drawn:
@@ -102,9 +110,11 @@ def _card_text(sheet: Sheet, card: _Card, x: float, y: float) -> None:
     if card.doubt is not None:  # its reason names the probability that counts here
         _doubt(sheet, card.doubt, x + 44, below, columns=52)
         return
-    words, colour = confidence_words(card.grounding)
+    name, (words, colour) = "Confidence", confidence_words(card.grounding)
+    if card.probability is not None:
+        name, words, colour = "Probability", f"{100 * card.probability:.0f} %", INK
     x += 44
-    x += sheet.text(x, below, "Confidence", size=12, colour=QUIET) + 7
+    x += sheet.text(x, below, name, size=12, colour=QUIET) + 7
     x += sheet.text(x, below, words, size=12, colour=colour, bold=True) + 18
     if card.grounding.sentence.assertion == "uncertain":
         x += sheet.text(x, below, "stated as uncertain", size=12, colour=QUIET) + 18

@@ -1,7 +1,8 @@
 """Drafting a report: sentences made of estimates, each sent back through the reader, the grounding and the side check.
 
 A drafted sentence is kept when the image supports it, held back below the threshold, and marked as contradicted where the
-place found lies on the other side than the sentence says, or where the classifier says the opposite.
+place found lies on the other side than the sentence says, where the classifier says the opposite, or where it denies what a
+question would be answered with a yes: a finding nobody asked about needs more evidence than one somebody has reason to ask about.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from asap.drafts import Draft, DraftSection, DraftSentence, DraftState, FindingEstimate, FindingLabel
+from asap.drafts import PRESENT_FROM, Draft, DraftSection, DraftSentence, DraftState, FindingEstimate, FindingLabel
 from asap.grounding import Grounding
 from asap.inference.answering import MEASURABLE, NOT_CALIBRATED, Ground, Measure
 from asap.inference.course import Progress, no_progress
@@ -21,6 +22,7 @@ from asap.text.statements import LOBES, WORDINGS, denial, in_lung, statement
 from asap.text.vocabulary import FINDINGS
 
 SizeOf = Callable[[FindingEstimate], float | None]
+Asked = Callable[[str], float | None]
 DEFAULT_THRESHOLD = 0.3  # the best F1 on the cases the curves were fitted on, each judged by curves fitted without it
 WORTH_A_LOOK = 0.15  # less probable findings are not drafted at all, not even held back
 DENIED_FROM = 0.9  # how sure a "no" must be
@@ -30,26 +32,35 @@ DENIED = ("consolidation", "mass", "pleural_effusion", "pneumothorax", "pericard
 IMPRESSION_FINDINGS = 5
 OTHER_SIDE = "the place found lies on the other side"
 AGAINST_LABEL = "the classifier says the opposite"
+AGAINST_ANSWER = "asked about it, this model says yes"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence to be drafted. probability: P(what it says is true), before grounding has its say."""
+    """One sentence to be drafted. probability: P(what it says is true), before grounding has its say.
+
+    answered: of a denial, P(the finding is there) where somebody asks, who has a reason to; None where that is not known.
+    """
 
     text: str
     organ: str
     concept: str
     probability: float | None
     denied: bool
+    answered: float | None = None
 
 
-def claims_of(estimates: Sequence[FindingEstimate], size_of: SizeOf) -> list[Claim]:
-    """What the estimates amount to: findings organ by organ, the same finding on both sides in one sentence, then denials."""
+def claims_of(estimates: Sequence[FindingEstimate], size_of: SizeOf, asked: Asked) -> list[Claim]:
+    """What the estimates amount to: findings organ by organ, the same finding on both sides in one sentence, then denials.
+
+    asked: P(a finding is there) as a question about it would be answered.
+    """
     claims = [claim for organ in ORGANS for claim in _present(organ, estimates, size_of)]
     for concept in DENIED:
         known = [e.probability for e in estimates if e.concept == concept and e.probability is not None]
         if known and max(known) <= 1.0 - DENIED_FROM:
-            claims.append(Claim(denial(concept), WORDINGS[concept].section, concept, 1.0 - max(known), denied=True))
+            organ, probability = WORDINGS[concept].section, 1.0 - max(known)
+            claims.append(Claim(denial(concept), organ, concept, probability, denied=True, answered=asked(concept)))
     return sorted(claims, key=lambda claim: ORGANS.index(claim.organ))
 
 
@@ -154,12 +165,16 @@ def _contradictions(claim: Claim, grounding: Grounding, label: FindingLabel | No
         says_present = label.probability >= 0.5
         if says_present == claim.denied:
             flags.append(AGAINST_LABEL)
+    if claim.answered is not None and claim.answered >= PRESENT_FROM:
+        flags.append(AGAINST_ANSWER)
     return tuple(flags)
 
 
 def _reason(claim: Claim, flags: tuple[str, ...], label: FindingLabel | None, threshold: float) -> str:
     if AGAINST_LABEL in flags and label is not None and label.probability is not None:
         return f"The classifier says the opposite: {label.name} {label.probability:.0%}."
+    if AGAINST_ANSWER in flags:
+        return f"Asked about it, this model says yes: {claim.answered:.0%}."
     if flags:
         return f"{flags[0].capitalize()}."
     if claim.probability is None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from asap.chest import chest_check
 from asap.drafts import Draft, FindingLabel
 from asap.errors import NotChestError, OutputError
-from asap.grounding import Grounding, SideCheck, peak_ras_mm
+from asap.grounding import Grounding, peak_ras_mm
 from asap.inference.answering import Answerer, Measure
 from asap.inference.calibration import Calibration, concept_of
 from asap.inference.course import Course, Progress, Stage, no_progress
@@ -29,6 +29,7 @@ from asap.inference.lesions import LesionSegmenter
 from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
 from asap.inference.presence import ctrate_probabilities
+from asap.inference.side import side_check
 from asap.inference.sought_lesions import sought_lesions
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.models.load_segmentation import SegmentationHeads
@@ -216,10 +217,11 @@ class Engine:
 
         threshold: probability under which a sentence is held back. progress, between_blocks: as of `encode`.
         """
-        estimates = self.findings.of(features).scan()
+        reader = self.findings.of(features)
+        estimates = reader.scan()
         ground, measure = partial(self.ground, features), self._measure(features, volume, between_blocks)
         return draft_of(
-            claims_of(estimates, sizes_by(ground, measure, estimates, progress)),
+            claims_of(estimates, sizes_by(ground, measure, estimates, progress), reader.asked),
             ctrate_probabilities(estimates),
             ground,
             threshold=threshold,
@@ -391,13 +393,3 @@ class Engine:
             reason=sentence.reason,
             weights_sha256=features.weights_sha256,
         )
-
-
-def side_check(lungs: LungMasks, sentence: Sentence, peak: tuple[float, float, float]) -> SideCheck:
-    """Whether the peak lies on the side the sentence names, judged by the classical lung masks and not by the model."""
-    if sentence.laterality not in ("left", "right"):
-        return "not applicable"
-    side = lungs.side_of(peak)
-    if side is None:
-        return "not applicable"
-    return "agrees" if side == sentence.laterality else "disagrees"

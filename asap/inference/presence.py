@@ -42,6 +42,10 @@ class PresenceReader:
         anatomy = self._maps.lobe_at(peak, where) if where is not None and in_lung(concept) else None
         return FindingEstimate(concept, where, anatomy, probability, peak)
 
+    def asked(self, concept: str) -> float | None:
+        """P(a finding is there, on either side) as a question about it is answered."""
+        return self.estimate(concept, asked=True).probability
+
     def scan(self) -> tuple[FindingEstimate, ...]:
         """Every finding looked for, of the lungs and the pleura on each side, the most probable first."""
         found = [

@@ -31,9 +31,9 @@ class FindingHeadConfig:
     findings: tuple[str, ...] = tuple(WORDINGS)
     stem: int = 32
     cells: int = 64
-    fine_width: int = 48
+    fine_width: int = 32
     width: int = 64
-    depth: int = 2
+    depth: int = 1
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FindingHeadConfig:

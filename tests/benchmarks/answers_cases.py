@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.io.read import read_labels, read_volume
+from asap.lungs import SIDES, segment_lungs
 from asap.phantom.canvas import PlacedFinding
 from asap.phantom.case import PhantomCase, generate_case
 from asap.phantom.case_files import FILE_NAME, load_case
 from asap.report import Side
 from asap.text.read import read_sentence
 from asap.text.statements import LOBES, WORDINGS, in_lung
+from asap.volume import Volume, apply_affine
 from asap_training.tasks.answer_scores import Told, sides_of
 
 FIRST_SEED = 40_000
@@ -76,4 +81,14 @@ def _judge_case(path: Path) -> AnswerCase:
         findings.append(PlacedFinding(concept, side, anatomy, None, mask > 0, 0.0))
         if row["lesion_absent_in_twin"]:
             vanished.update((concept, where) for where in sides_of(findings[-1]))
-    return AnswerCase(PhantomCase(volume, twin, tuple(findings), (), {}, ""), frozenset(vanished))
+    return AnswerCase(PhantomCase(volume, twin, tuple(findings), (), _lungs(volume), ""), frozenset(vanished))
+
+
+def _lungs(volume: Volume) -> dict[str, NDArray[np.bool_]]:
+    """Aerated lung of each side on the volume's own grid, where a patch may be laid: by the classical masks."""
+    lungs = segment_lungs(volume)
+    centres = apply_affine(volume.affine, np.moveaxis(np.indices(volume.shape), 0, -1).astype(np.float64))
+    index = np.rint(apply_affine(np.linalg.inv(lungs.affine), centres)).astype(np.int64)
+    held = ((index >= 0) & (index < lungs.body.shape)).all(axis=-1)
+    i, j, k = np.moveaxis(np.where(held[..., None], index, 0), -1, 0)
+    return {f"{side}_lung": held & lungs.mask(side)[i, j, k] for side in SIDES}

@@ -71,3 +71,11 @@ def test_cards_and_lines_a_draft_does_not_stand_by_are_marked_and_the_others_are
     columns = np.nonzero(marked(placed))[1]
     assert columns.min() > 540 and columns.max() < 1070  # the second card alone
     assert listed.shape == plain.shape and marked(listed)[plain.shape[0] - 250 :].any()
+
+
+def test_a_drafts_own_sentence_shows_its_probability_in_place_of_its_places_confidence():
+    groundings = numbered([hot_at((70, 0, 40)), hot_at((-70, 0, -40))])
+    plain, told = (pixels(report_sheet(VOLUME, groundings, {}, given)) for given in ({}, {1: 0.87}))
+    changed = np.nonzero(np.abs(plain - told).max(axis=-1) > 0.05)
+    assert changed[1].min() > 540 and changed[1].max() < 1070  # on the second card alone
+    assert changed[0].max() - changed[0].min() < 20  # one line of it

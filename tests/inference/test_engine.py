@@ -10,8 +10,9 @@ import torch
 
 from asap.errors import Cancelled, NotChestError
 from asap.grounding import Grounding
-from asap.inference.engine import Engine, side_check
+from asap.inference.engine import Engine
 from asap.inference.load import load_engine
+from asap.inference.side import side_check
 from asap.phantom.case import PhantomCase, generate_case, stored_obliquely
 from asap.preprocess import GridMap
 from asap.text.read import read_report, read_sentence
