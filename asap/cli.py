@@ -243,14 +243,21 @@ def _demo(command: Demo) -> int:
 
 
 def _segment(command: SegmentCommand) -> int:
-    from asap.commands.segment import segment_to_folder
+    from asap.commands.segment import segment_by_unetr, segment_to_folder
     from asap.inference.load import load_engine
     from asap.io.read import read_volume
+    from asap.models.catalog import MODELS
+    from asap.models.load_unetr import holds_unetr, load_unetr
 
-    engine = load_engine(command.model)
-    volume = read_volume(command.volume)
-    with _progress(quiet=command.json) as progress:
-        document = segment_to_folder(engine, volume, command, progress)
+    folder = Path(command.model)
+    if command.model not in MODELS and folder.is_dir() and holds_unetr(folder):
+        network, volume = load_unetr(folder), read_volume(command.volume)
+        with _progress(quiet=command.json) as progress:
+            document = segment_by_unetr(network, volume, command, progress)
+    else:
+        engine, volume = load_engine(command.model), read_volume(command.volume)
+        with _progress(quiet=command.json) as progress:
+            document = segment_to_folder(engine, volume, command, progress)
     if command.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0

@@ -21,6 +21,7 @@ import_monai()
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.scoring import ScoringMethod
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
@@ -34,6 +35,7 @@ from monailabel_app.lib.infers.learnt import LearntTask
 from monailabel_app.lib.infers.segment import ClickTask, OrganTask
 from monailabel_app.lib.learnt_heads import LearntHead
 from monailabel_app.lib.open_case import OpenCase
+from monailabel_app.lib.scoring import LearntScoring, ScoringRuns, scoring_methods
 from monailabel_app.lib.strategies import RandomUnlabelled, ScoredUnlabelled
 from monailabel_app.lib.trainers.labels import LabelTrainer
 from monailabel_app.lib.training import TrainingRuns
@@ -62,6 +64,7 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             _check_stock_launcher(sys.argv)
         self.learnt: dict[str, LearntHead] = {}
         self.runs = TrainingRuns(self._finished)
+        self.scoring_runs = ScoringRuns()
         self.turns: Turns = one_at_a_time  # the server puts its lanes here
         super().__init__(
             app_dir,
@@ -100,6 +103,16 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         found: LabelTrainer = self._trainers[name]
         return found
 
+    def init_scoring_methods(self) -> dict[str, ScoringMethod]:
+        """What the first model's head makes of the images."""
+        model, learnt = next(iter(self.learnt.items()))
+        return dict(scoring_methods(engines((model,))[model], learnt, self._take_turn))
+
+    def scoring_method(self, name: str) -> LearntScoring:
+        """A scoring method of `/info`."""
+        found: LearntScoring = self._scoring_methods[name]
+        return found
+
     def _finished(self, name: str, outcome: dict[str, Any]) -> None:
         self.learnt[name.removesuffix("-labels")].finished(outcome)
 
@@ -123,6 +136,7 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         self._infers = self.init_infers()
         self._trainers = self.init_trainers()
         self._strategies = self.init_strategies()
+        self._scoring_methods = self.init_scoring_methods()
         before.close()
 
     def init_strategies(self) -> dict[str, Strategy]:

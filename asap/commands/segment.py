@@ -14,11 +14,13 @@ from asap.figures import segments_png
 from asap.inference.course import Progress, no_progress
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
+from asap.inference.whole_volume import segment_whole
 from asap.io.atomic import write_bytes
 from asap.io.dicom_seg import write_dicom_seg
 from asap.io.nifti_write import write_nifti
 from asap.io.seg_nrrd import write_seg_nrrd
 from asap.io.segments import mask_set
+from asap.models.load_unetr import LoadedUnetr
 from asap.prompt import Point, Prompt
 from asap.segmentation import Segment, Segmentation
 from asap.text.read import read_sentence
@@ -46,7 +48,20 @@ def segment_to_folder(
         lesion = engine.segment_prompted(volume, features, _prompt(engine, features, command.sentence, points, excluded))
         if lesion is not None:
             result = result.with_segment(lesion)
-    return _write(engine, volume, features, result, command)
+    model = {"name": engine.grounder.name, "weights_sha256": engine.grounder.weights_sha256}
+    return _write(model, features.identity, volume, result, command)
+
+
+def segment_by_unetr(
+    loaded: LoadedUnetr, volume: Volume, command: SegmentCommand, progress: Progress = no_progress
+) -> dict[str, Any]:
+    """The same with fine-tuned UNETR weights: their labels, without a prompt. Raises InputError before anything is written."""
+    if command.sentence is not None or command.point or command.exclude:
+        raise InputError("These weights segment their labels by themselves; sentences and points need a model such as asap-mini.")
+    targets = tuple(word.strip() for word in command.targets.split(",")) if command.targets is not None else ()
+    result = segment_whole(loaded, volume, targets, progress=progress)
+    model = {"name": loaded.name, "weights_sha256": loaded.weights_sha256}
+    return _write(model, volume.identity, volume, result, command)
 
 
 def point_of(text: str) -> Point:
@@ -88,9 +103,7 @@ def segment_record(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _write(
-    engine: Engine, volume: Volume, features: StudyFeatures, result: Segmentation, command: SegmentCommand
-) -> dict[str, Any]:
+def _write(model: dict[str, str], identity: str, volume: Volume, result: Segmentation, command: SegmentCommand) -> dict[str, Any]:
     out, dicom = command.out, command.volume if command.volume.is_dir() else None
     prepare_folder(out, LISTING, _OWN_FILE)
     rows = []
@@ -100,7 +113,7 @@ def _write(
         rows += [segment_record(segment) | {"file": name, "label": label} for label, segment in enumerate(layer, start=1)]
     if rows:
         segments_png(volume, result, out / "segments.png")
-        masks = mask_set(result, engine.grounder.name)
+        masks = mask_set(result, model["name"])
         write_seg_nrrd(out / SLICER, masks)
         if dicom is not None:
             write_dicom_seg(out / DICOM, masks, dicom)
@@ -109,9 +122,9 @@ def _write(
             "shape": list(volume.shape),
             "spacing_mm": [round(s, 6) for s in volume.spacing_mm],
             "affine_ras_mm": volume.affine.tolist(),
-            "sha256": features.identity,
+            "sha256": identity,
         },
-        "model": {"name": engine.grounder.name, "weights_sha256": engine.grounder.weights_sha256},
+        "model": model,
         "notice": "Research use. AI-generated. Not for diagnosis.",
         "picture": "segments.png" if rows else None,
         "slicer": SLICER if rows else None,

@@ -26,6 +26,6 @@ class SegmentCommand:
     exclude: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="R,A,S")]] = ()
     """A point outside the lesion; may be given again."""
     model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
-    """Name of a model, or a folder with weights."""
+    """Name of a model, or a folder with weights: a model's, or those of a fine-tuned UNETR."""
     json: bool = False
     """Print the segments as JSON on standard output."""

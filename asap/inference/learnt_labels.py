@@ -41,24 +41,29 @@ class LearntLabels:
 
     def segment(self, volume: Volume, features: StudyFeatures, grid: GridConfig) -> Segmentation:
         """Every label that is found, on the volume's own grid; labels do not overlap. features: of this volume and trunk."""
-        ras = volume.reoriented_to_ras()
-        image, voxel_affine = network_image(ras, features, grid)
+        image, voxel_affine = network_image(volume.reoriented_to_ras(), features, grid)
         share_CHWD = self.shares(image, network_cells(features)).numpy()
-        placed = place(share_CHWD.shape[1:], voxel_affine, ras.shape, ras.affine)
-        if placed is None:
-            return Segmentation(volume.shape, volume.affine, ())
-        segments = []
-        for number, name in enumerate(self.labels, start=1):
-            mask, start = in_stored_order(placed.mask(share_CHWD[number]), placed.start_ijk, volume)
-            segment = make_segment(volume, mask, kind_of(name), source=SOURCE, name=name, start_ijk=start)
-            segments += [] if segment is None else [segment]
-        return Segmentation(volume.shape, volume.affine, tuple(segments))
+        return segmentation_of(volume, share_CHWD, voxel_affine, self.labels, source=SOURCE)
 
     @torch.inference_mode()
     def shares(self, image_11HWD: Tensor, cells_CABC: Tensor) -> Tensor:
         """Probability of each class at the network's voxels, [C, H, W, D] float32."""
         logits: Tensor = self.head(image_11HWD, cells_CABC[None])
         return logits[0].float().softmax(dim=0)
+
+
+def segmentation_of(
+    volume: Volume, share_CHWD: NDArray[np.float32], voxel_affine: Affine, labels: Sequence[str], *, source: str
+) -> Segmentation:
+    """Labels (from class 1 on) where their share, on another grid along the volume's RAS axes, exceeds a half."""
+    ras = volume.reoriented_to_ras()
+    placed = place(share_CHWD.shape[1:], voxel_affine, ras.shape, ras.affine)
+    segments = []
+    for number, name in enumerate(labels, start=1) if placed is not None else ():
+        mask, start = in_stored_order(placed.mask(share_CHWD[number]), placed.start_ijk, volume)  # type: ignore[union-attr]
+        segment = make_segment(volume, mask, kind_of(name), source=source, name=name, start_ijk=start)
+        segments += [] if segment is None else [segment]
+    return Segmentation(volume.shape, volume.affine, tuple(segments))
 
 
 def network_image(ras: Volume, features: StudyFeatures, grid: GridConfig) -> tuple[Tensor, Affine]:

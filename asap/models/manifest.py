@@ -28,6 +28,7 @@ ARCHITECTURES = (
     "finding-head",
     "language-decoder",
     "report-decoder",
+    "unetr",
 )
 KEYS = frozenset({"format", "name", "architecture", "config", "files", "tensors", "calibration", "source", "licence"})
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,80}\.(safetensors|json)")

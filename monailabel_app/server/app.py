@@ -70,7 +70,6 @@ def _configure_monailabel(settings: ServerSettings, runtime: Path) -> None:
     stock.MONAI_LABEL_AUTH_ENABLE = False  # its Keycloak accepts no token; ours stand in front
     stock.MONAI_LABEL_TRACKING_ENABLED = False
     stock.MONAI_LABEL_AUTO_UPDATE_SCORING = False
-    stock.MONAI_LABEL_TASKS_SCORING = False
     stock.MONAI_LABEL_TASKS_BATCH_INFER = False
 
 

@@ -74,8 +74,8 @@ STOCK_ROUTES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/batch/infer"): Rule("off"),
     ("GET", "/scoring/"): Rule("token"),
     ("POST", "/scoring/"): Rule("off"),
-    ("POST", "/scoring/{method}"): Rule("off"),
-    ("DELETE", "/scoring/"): Rule("off"),
+    ("POST", "/scoring/{method}"): Rule("token", JSON_BYTES),
+    ("DELETE", "/scoring/"): Rule("token"),
     ("GET", "/model/{model}"): Rule("admin"),
     ("GET", "/model/info/{model}"): Rule("admin"),
     # Weights come with a manifest of digests, checked before they are loaded, and never over the network: no switch.

@@ -18,7 +18,7 @@ from monailabel.endpoints import activelearning, batch_infer, datastore, infer, 
 from monailabel.interfaces.utils import app as stock_apps
 from monailabel.interfaces.utils.app import app_instance
 
-from monailabel_app.server import stock_datastore, stock_infer, stock_proxy, stock_sessions, stock_train
+from monailabel_app.server import stock_datastore, stock_infer, stock_proxy, stock_scoring, stock_sessions, stock_train
 from monailabel_app.server.service_errors import ServiceError
 
 Handler = Callable[..., Any]
@@ -68,6 +68,14 @@ def replace_routes() -> None:
             ("POST", "/train/"): stock_train.start_first,
             ("POST", "/train/{model}"): stock_train.start_training,
             ("DELETE", "/train/"): stock_train.stop_training,
+        },
+    )
+    _replace(
+        scoring.router,
+        {
+            ("GET", "/scoring/"): stock_scoring.scoring_status,
+            ("POST", "/scoring/{method}"): stock_scoring.start_scoring,
+            ("DELETE", "/scoring/"): stock_scoring.stop_scoring,
         },
     )
     _replace(activelearning.router, {("POST", "/activelearning/{strategy}"): _next_sample})

@@ -14,7 +14,7 @@ from asap.io.nifti_write import write_nifti
 from asap.io.read import read_labels
 from asap.phantom.case import PhantomCase, generate_case
 from asap.volume import to_int16
-from tests.server.http_requests import ask_json
+from tests.server.http_requests import ask, ask_json
 from tests.server.live import LiveServer, live_server
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
@@ -97,8 +97,28 @@ def test_labels_are_learnt_stopped_taken_up_again_and_used(
     assert set(document["label_names"]) <= {"Heart", "Liver"}
     for strategy in ("random", "uncertainty", "diversity", "combined"):
         assert reader.next_sample(strategy, {})["id"] == names[2]
+    _scores_are_noted(server, names, record["outcome"]["score"])
     for path_of_ours in server.studies.rglob("*"):
         assert path_of_ours.suffix != ".part"
+
+
+def _scores_are_noted(server: LiveServer, names: list[str], held_out: float) -> None:
+    """Dice on the labelled images, doubt on the other; the held-out image's Dice is the one the training told."""
+    notes = {}
+    for method in ("dice", "uncertainty"):
+        assert ask_json(server, "POST", f"/scoring/{method}", {}, token=None).status in (401, 403)
+        assert ask_json(server, "POST", f"/scoring/{method}", {}).json()["status"] == "RUNNING"
+        until(lambda: ask(server, "GET", "/scoring/?check_if_running=true").status == 404, 120)
+        record = ask(server, "GET", "/scoring/").json()
+        assert record["status"] == "DONE", record
+        assert set(record["result"]) == set(names[:2] if method == "dice" else names[2:])
+    for name in names:
+        notes[name] = ask(server, "GET", f"/datastore/image/info?image={name}").json()
+    assert all(len(note[f"{key}_model_sha256"]) == 64 for note in notes.values() for key in {"dice", "uncertainty"} & set(note))
+    assert "dice" not in notes[names[2]]
+    assert 0 < notes[names[2]]["uncertainty"] < 1
+    assert set(notes[names[0]]["dice_of_labels"]) == {"Heart", "Liver"}
+    assert min(abs(notes[name]["dice"] - held_out) for name in names[:2]) < 1e-3
 
 
 def test_nonsense_is_refused(server: LiveServer) -> None:
@@ -107,6 +127,9 @@ def test_nonsense_is_refused(server: LiveServer) -> None:
         assert answer.status == 422
         assert "Parameters may be" in answer.body.decode()
     assert ask_json(server, "POST", "/train/other", {}, token="admin").status == 404
+    assert ask_json(server, "POST", "/scoring/other", {}).status == 404
+    assert ask_json(server, "POST", "/scoring/dice", {"y": "original"}).status == 422
+    assert ask(server, "DELETE", "/scoring/").status == 404
 
 
 def _submit(client: Any, name: str, case: PhantomCase, folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 asap-train finetune finding-head --cases DIR [DIR ...] --inputs DIR --out DIR [--twins-every N] [--steps N] [--model NAME]
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--model NAME] [--out DIR]
-asap-train finetune segmentation --cases dataset.json --out DIR [--method semi-supervised --labelled N --steps N]
+asap-train finetune segmentation --cases dataset.json --out DIR [--model NAME --method semi-supervised --labelled N --steps N]
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
 finding-head: which finding each cell holds, read from the trunk. findings: the curves behind `asap classify`, `ask` and
-`report`. segmentation: labels of a decathlon-style data set. report: the benchmark's own small decoder, trained from scratch, or
-with --language a local language model with adapters. vqa: the language model on RadGenome's questions.
+`report`. segmentation: labels of a decathlon-style data set, by a light head of asap-mini, or by UNETR of asap-base, all of which
+is trained. report: the benchmark's own small decoder, trained from scratch, or with --language a local language model with
+adapters. vqa: the language model on RadGenome's questions.
 """
 
 from __future__ import annotations

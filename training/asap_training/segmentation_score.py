@@ -1,6 +1,6 @@
 """Score segmentation end to end through the engine: organs, lesions unasked, by their sentence, and against simulated users.
 
-asap-train segmentation-score --cases DIR [--judge DIR] [--users N] --out DIR
+asap-train segmentation-score [--cases DIR] [--judge DIR] [--real CT MASK ...] [--users N] --out DIR
 A user clicks the deepest voxel of the largest error component, sees the answer, and clicks again; Dice is per lesion on the
 whole volume, without a box. Beside the model the same user drives region growing.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.lesions import LesionSegmenter
 from asap.inference.load import load_engine
+from asap.io.atomic import write_bytes
 from asap.io.read import read_labels, read_volume
 from asap.phantom.case import ORGANS, PhantomCase
 from asap.phantom.case_files import load_case
@@ -29,6 +31,7 @@ from asap.segment_types import ORGANS as ORGAN_TYPES
 from asap.segmentation import Segment, dice
 from asap.text.read import read_sentence
 from asap.volume import Volume
+from asap_training.click_curve import curve_png
 from asap_training.scoring_cases import JUDGE_CONCEPTS
 from asap_training.simulated_clicks import Mask, next_click
 from asap_training.tasks.statistics import bootstrap_by_case
@@ -171,34 +174,61 @@ def table(scores: Sequence[Score]) -> str:
     return "\n".join(sorted(lines))
 
 
+def generated_rows(engine: Engine, folder: Path, lesions_left: int) -> list[Score]:
+    """All that is scored of a generated case, of `lesions_left` lesions at most."""
+    case, number = load_case(folder), int(folder.name[-7:])
+    rows = list(organ_scores(engine, case, number, [key for key in SCORED_ORGANS if key in engine.organs.known]))
+    anything = np.any([f.region for f in case.findings], axis=0) if case.findings else np.zeros(case.volume.shape, bool)
+    return rows + lesion_scores(engine, case.volume, number, generated_lesions(case)[:lesions_left], anything)
+
+
+def judge_rows(engine: Engine, folder: Path, lesions_left: int) -> list[Score]:
+    """The same of a case of another generator."""
+    volume, lesions, anything = judge_case(folder)
+    return lesion_scores(engine, volume, int(folder.name[-6:]), lesions[:lesions_left], anything)
+
+
+def real_rows(engine: Engine, image: Path, mask: Path, number: int) -> list[Score]:
+    """The same of a real tumour somebody outlined; nothing of it has a sentence, and other lesions beside it are not known."""
+    volume, region = read_volume(image), read_labels(mask)[0] > 0
+    return lesion_scores(engine, volume, number, [Lesion("mass", region, None)], np.ones(volume.shape, dtype=np.bool_))
+
+
+def kept(path: Path, score: Callable[[], list[Score]]) -> list[Score]:
+    """The scores an earlier run left, or new ones, which are then kept."""
+    if not path.exists():
+        write_bytes(path, json.dumps([asdict(row) for row in score()]).encode(), "scores")
+    return [Score(**row) for row in json.loads(path.read_text())]
+
+
 def main() -> None:
-    """Parse the arguments, score, write scores.json and print the table."""
-    parser = argparse.ArgumentParser(description="Score segmentation on generated and judge cases.")
+    """Parse the arguments, score what is left, write scores.json and the curve, print the table."""
+    parser = argparse.ArgumentParser(description="Score segmentation on generated and judge cases, and on real tumours.")
     parser.add_argument("--cases", type=Path, help="folder of generated cases no training has seen")
     parser.add_argument("--judge", type=Path, help="folder of cases of another generator")
+    parser.add_argument(
+        "--real", type=Path, nargs=2, action="append", default=[], metavar=("CT", "MASK"), help="may be given again"
+    )
     parser.add_argument("--users", type=int, default=100, help="lesions at most, each with its user")
     parser.add_argument("--limit", type=int, default=1000, help="cases at most")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="what is scored is kept here: the command goes on where it stopped"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    engine, rows, users = load_engine("asap-mini"), [], 0
-    for folder in sorted(arguments.cases.glob("case-*"))[: arguments.limit] if arguments.cases else ():
-        case, number = load_case(folder), int(folder.name[-7:])
-        rows += organ_scores(engine, case, number, [key for key in SCORED_ORGANS if key in engine.organs.known])
-        lesions = generated_lesions(case)[: arguments.users - users]
-        users += len(lesions)
-        anything = np.any([f.region for f in case.findings], axis=0) if case.findings else np.zeros(case.volume.shape, bool)
-        rows += lesion_scores(engine, case.volume, number, lesions, anything)
-    for folder in sorted(arguments.judge.glob("case_*"))[: arguments.limit] if arguments.judge else ():
-        rows += lesion_scores(engine, *_renumbered(folder))
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    engine, folder = load_engine("asap-mini"), arguments.out / "cases"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Score] = []
+    found = [(generated_rows, path) for path in sorted(arguments.cases.glob("case-*"))] if arguments.cases else []
+    found += [(judge_rows, path) for path in sorted(arguments.judge.glob("case_*"))] if arguments.judge else []
+    for score, path in found[: arguments.limit]:
+        left = arguments.users - sum(row.how == "model 1" for row in rows)
+        rows += kept(folder / f"{path.name}.json", partial(score, engine, path, left))
+    for number, (image, mask) in enumerate(arguments.real):
+        rows += kept(folder / f"real-{image.stem}.json", partial(real_rows, engine, image, mask, number))
     (arguments.out / "scores.json").write_text(json.dumps([asdict(row) for row in rows]))
+    curve_png([(row.case, row.how, row.dice) for row in rows], CLICKS, arguments.out / "clicks.png")
     print(table(rows))
-
-
-def _renumbered(folder: Path) -> tuple[Volume, int, list[Lesion], Mask]:
-    volume, lesions, anything = judge_case(folder)
-    return volume, int(folder.name[-6:]), lesions, anything
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ features are never mixed in. Only `trunk_features` knows how features come about
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from asap.inference.grounder import Grounder
 from asap.inference.lesions import heat_of
 from asap.models.segmentation_head import LABELS_OUT
 from asap.phantom.canvas import PlacedFinding
-from asap.phantom.case import PhantomCase, retold
+from asap.phantom.case import PhantomCase, generate_case, retold
 from asap.phantom.case_files import load_case
 from asap.phantom.labels import LABELS
 from asap.preprocess import to_network_grid
@@ -60,18 +62,34 @@ def trunk_features(grounder: Grounder, image_11HWD: Tensor) -> Tensor:
 
 def prepare(cases: Path, out: Path, grounder: Grounder) -> int:
     """Cache every case that is not there yet; returns how many are. ValueError when the folder belongs to another trunk."""
+    _claim(out, grounder)
+    for folder in sorted(cases.glob("case-*")):
+        _write_once(out / f"{folder.name}.safetensors", partial(load_case, folder), grounder)
+    return len(list(out.glob("*.safetensors")))
+
+
+def prepare_seeds(seeds: Sequence[int], out: Path, grounder: Grounder) -> list[Path]:
+    """The same for cases generated here and now; their files, in order."""
+    _claim(out, grounder)
+    paths = [out / f"case-{seed:07d}.safetensors" for seed in seeds]
+    for seed, path in zip(seeds, paths, strict=True):
+        _write_once(path, partial(generate_case, seed), grounder)
+    return paths
+
+
+def _claim(out: Path, grounder: Grounder) -> None:
     out.mkdir(parents=True, exist_ok=True)
     record = {"trunk": grounder.weights_sha256}
     if (out / RECORD).exists() and json.loads((out / RECORD).read_text()) != record:
         raise ValueError("this folder holds features of another trunk; name a new one")
     (out / RECORD).write_text(json.dumps(record))
-    for folder in sorted(cases.glob("case-*")):
-        path = out / f"{folder.name}.safetensors"
-        if not path.exists():
-            tensors, concepts = _cached(load_case(folder), int(folder.name[-7:]), grounder)
-            save_file(tensors, path.with_suffix(".part"), {"concepts": json.dumps(concepts)})
-            path.with_suffix(".part").rename(path)
-    return len(list(out.glob("*.safetensors")))
+
+
+def _write_once(path: Path, case: Callable[[], PhantomCase], grounder: Grounder) -> None:
+    if not path.exists():
+        tensors, concepts = _cached(case(), int(path.stem[-7:]), grounder)
+        save_file(tensors, path.with_suffix(".part"), {"concepts": json.dumps(concepts)})
+        path.with_suffix(".part").rename(path)
 
 
 def read_cached(path: Path) -> CachedCase:
