@@ -47,7 +47,7 @@ DROPPED = 0.1  # of the trunk's channels
 class FindingRecipe:
     """One run. side: cells along each axis of a box."""
 
-    steps: int = 1200
+    steps: int = 6000
     batch: int = 3
     side: int = 10
     rate: float = 3e-3
