@@ -174,13 +174,18 @@ def _two_taps(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None
 
 
 def _tapped(plane: torch.Tensor, taps: tuple[torch.Tensor, torch.Tensor], axis: int) -> torch.Tensor:
-    """The weighted sum of two lines of the plane for each line of the result: what the product with the weights would be."""
+    """The weighted sum of two lines of the plane for each line of the result: what the product with the weights would be.
+
+    A plane that lies in memory column after column is read as its transpose, in the order of its bytes.
+    """
     index, values = taps
+    turned = plane.stride(0) < plane.stride(1)
+    source, along = (plane.T, 1 - axis) if turned else (plane, axis)
     near, far = (
-        plane.index_select(axis, line).mul_(value[:, None] if axis == 0 else value)
+        source.index_select(along, line).mul_(value[:, None] if along == 0 else value)
         for line, value in zip(index, values, strict=True)
     )
-    return near.add_(far)
+    return near.add_(far).T if turned else near.add_(far)
 
 
 def _grid_map(affine_in: Affine, axes: list[_Axis], config: GridConfig) -> GridMap:
