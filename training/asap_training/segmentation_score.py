@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from asap.errors import AsapError
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.lesions import LesionSegmenter
@@ -225,7 +226,10 @@ def main() -> None:
         left = arguments.users - sum(row.how == "model 1" for row in rows)
         rows += kept(folder / f"{path.name}.json", partial(score, engine, path, left))
     for number, (image, mask) in enumerate(arguments.real):
-        rows += kept(folder / f"real-{image.stem}.json", partial(real_rows, engine, image, mask, number))
+        try:
+            rows += kept(folder / f"real-{image.stem}.json", partial(real_rows, engine, image, mask, number))
+        except AsapError as error:
+            print(f"real CT {number + 1} is left out: {error}")
     (arguments.out / "scores.json").write_text(json.dumps([asdict(row) for row in rows]))
     curve_png([(row.case, row.how, row.dice) for row in rows], CLICKS, arguments.out / "clicks.png")
     print(table(rows))
