@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -133,7 +134,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
     states = [s.findings_states_LD for s in samples if s.findings_states_LD is not None]
     regions = [F.pad(s.regions_SN, (0, 0, 0, sentences - len(s.regions_SN))) for s in samples]
     return Batch(
-        volume_B1HWD=torch.stack([s.volume_1HWD for s in samples]),
+        # By numpy, whose fresh memory comes in large pages: half the time.
+        volume_B1HWD=torch.from_numpy(np.stack([s.volume_1HWD.numpy() for s in samples])),
         organs_BNC=torch.stack(organs) if len(organs) == len(samples) else None,
         findings_ids_BL=_padded([s.findings_ids_L for s in samples]),
         findings_sentences_BL=_padded([s.findings_sentences_L for s in samples]),
