@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from asap.models.finding_head import FindingHead, FindingHeadConfig
+from asap_training import finetune
 from asap_training.data.finding_crops import FindingCrops
 from asap_training.train_findings import FindingRecipe, split, told_apart, train
 
@@ -67,6 +68,18 @@ def test_a_body_smaller_than_the_box_is_filled_up(tmp_path: Path) -> None:
     batch = crops.batch(0, 1)
     assert batch.fine_BCHWD.shape == (1, 4, 24, 24, 24)
     assert float(batch.fine_BCHWD[..., 20:, :, :].abs().max()) == 0.0
+
+
+def test_a_trunk_without_these_stages_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = ["--cases", str(tmp_path), "--inputs", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["asap-train finetune", "finding-head", *folders, "--model", "asap-test", "--threads", "1"])
+    with pytest.raises(SystemExit) as stopped:
+        finetune.main()
+    assert stopped.value.code == 2
+    assert "trunk" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_twin_is_held_out_with_its_case() -> None:

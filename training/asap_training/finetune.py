@@ -80,7 +80,11 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in own:
         task = sys.argv[1]
         sys.argv = [f"asap-train finetune {task}", *sys.argv[2:]]
-        own[task]()
+        try:
+            own[task]()
+        except AsapError as error:
+            print(f"asap-train: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
         return
     arguments = _arguments()
     try:
