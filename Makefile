@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 HEADLESS ?=
 PY := $(VENV)/bin/python
 # Two processes on two cores: one thread each.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 # Twice quiet: errors only.
 PIP := $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
 

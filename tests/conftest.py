@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 
 import pytest
 
@@ -11,16 +10,6 @@ from tests.slicer import translations
 
 # Before any test imports the module's sources, which bind Slicer's translator once.
 translations.install()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first, a single long test before all: two workers then end together, with quick files.
-
-    xdist would do the opposite (most tests first), which the Makefile tells it not to.
-    """
-    tests = Counter(item.path for item in items)
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path not in slow, tests[item.path] if item.path in slow else 0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from monailabel_app.server.guards import Guards
 from monailabel_app.server.policies import STOCK_ROUTES, find_rule
 from monailabel_app.server.settings import checked
 
+Said = TypeVar("Said")
 ROOT = Path(__file__).parents[2]
 TOKEN, ADMIN = "u" * 43, "a" * 43
 PAGE = "http://viewer.example:3000"
@@ -87,8 +89,14 @@ def ask(
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(Guards(app, settings, Tokens(TOKEN, ADMIN))(scope, receive, send))
+    finished(Guards(app, settings, Tokens(TOKEN, ADMIN))(scope, receive, send))
     return Answer(messages)
+
+
+def finished(work: Coroutine[Any, Any, Said]) -> Said:
+    """The outcome of asynchronous work, on a thread of its own: a browser another file keeps open holds this one's loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def concrete(path: str) -> str:
@@ -338,7 +346,7 @@ def test_a_body_that_stops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.wait_for(Guards(waits, settings, Tokens(TOKEN, None))(scope, receive, send), 5)
         return sent
 
-    answer = Answer(asyncio.run(slow()))
+    answer = Answer(finished(slow()))
     assert answer.status == 408
     assert answer.headers["connection"] == "close"
 
