@@ -58,9 +58,11 @@ def segmentation_of(
     """Labels (from class 1 on) where their share, on another grid along the volume's RAS axes, exceeds a half."""
     ras = volume.reoriented_to_ras()
     placed = place(share_CHWD.shape[1:], voxel_affine, ras.shape, ras.affine)
+    if placed is None:
+        return Segmentation(volume.shape, volume.affine, ())
     segments = []
-    for number, name in enumerate(labels, start=1) if placed is not None else ():
-        mask, start = in_stored_order(placed.mask(share_CHWD[number]), placed.start_ijk, volume)  # type: ignore[union-attr]
+    for number, name in enumerate(labels, start=1):
+        mask, start = in_stored_order(placed.mask(share_CHWD[number]), placed.start_ijk, volume)
         segment = make_segment(volume, mask, kind_of(name), source=source, name=name, start_ijk=start)
         segments += [] if segment is None else [segment]
     return Segmentation(volume.shape, volume.affine, tuple(segments))
