@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 # Twice quiet: errors only.
 PIP := $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo serve test quick check bench slicer-zip test-full test-numpy2 clean
+.PHONY: demo serve test environments quick check bench slicer-zip test-full test-numpy2 clean
 
 demo: $(VENV)/$(if $(HEADLESS),.run,.bench)
 	$(VENV)/bin/asap demo $(if $(HEADLESS),--headless "$(HEADLESS)")
@@ -20,6 +20,9 @@ serve: $(VENV)/.server
 
 test: $(VENV)/.dev check test-numpy2
 	$(PYTEST) -m "not long"
+
+# Both environments of the tests: `make -j2 environments` fills them side by side.
+environments: $(VENV)/.dev .venv-numpy2/.ready
 
 quick: $(VENV)/.dev
 	$(PYTEST) -m "not slow and not long"
