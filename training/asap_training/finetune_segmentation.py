@@ -1,11 +1,12 @@
 """Teach a head of `asap-mini` the labels of a few cases: supervised, or with unlabelled cases beside them. The trunk stays.
 
 Supervised: Dice with cross-entropy on boxes. Semi-supervised: two heads, each also taught by the other on CutMix mixtures of
-unlabelled boxes (`objectives.cross_pseudo`), from the labelled ones' start on with a slowly rising weight.
+unlabelled boxes (`objectives.cross_pseudo`), after a time with the labelled ones alone and then with a slowly rising weight.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,14 +31,19 @@ Boxes = tuple[Tensor, Tensor, Tensor]  # images, cells, labels
 
 @dataclass(frozen=True)
 class Recipe:
-    """side: voxels of a box, a multiple of 4. unlabelled_weight: of DLUNet. rise: share of the steps over which it rises."""
+    """side: voxels of a box, a multiple of 4. The last four: of semi-supervised learning, see `unlabelled_weight_at`.
+
+    alone, rise: shares of the steps. sure: probability from which a head's label is one for the other head to learn.
+    """
 
     schedule: Schedule = field(default_factory=Schedule)
     side: int = 48
     boxes: int = 2
     width: int = 32
     unlabelled_weight: float = 0.8
+    alone: float = 0.2
     rise: float = 0.3
+    sure: float = 0.7
 
 
 class TwoHeads(nn.Module):
@@ -77,14 +83,26 @@ def finetune(
         labels = _batch(labelled, recipe, rng)
         if not isinstance(model, TwoHeads):
             return dice_ce_loss(_network(model)(*labels[:2]), labels[2])
-        boxes = (labels, _batch(unlabelled, recipe, rng), _batch(unlabelled, recipe, rng))
-        rise = min(1.0, step / max(1.0, recipe.rise * recipe.schedule.steps))
-        return _semi_loss(model, boxes, cut_mask((recipe.side,) * 3, rng), recipe.unlabelled_weight * rise)
+        weight = unlabelled_weight_at(recipe, step)
+        taught = sum((dice_ce_loss(_network(head)(*labels[:2]), labels[2]) for head in (model.one, model.two)), torch.zeros(()))
+        return taught if weight == 0 else taught + weight * _unlabelled_loss(model, unlabelled, recipe, rng)
 
     average = run_steps(model, loss, recipe.schedule, out, done)
     if unlabelled:
         average = {name.removeprefix("one."): value for name, value in average.items() if name.startswith("one.")}
     return config, average
+
+
+def unlabelled_weight_at(recipe: Recipe, step: int) -> float:
+    """Weight of the unlabelled boxes: 0 while the heads learn from labels alone, then a rise as exp(-5 (1 - t)^2).
+
+    The rise is that of Laine and Aila 2017, which semi-supervised segmentation took over.
+    """
+    steps = recipe.schedule.steps
+    if step < recipe.alone * steps:
+        return 0.0
+    t = min(1.0, (step - recipe.alone * steps) / max(1.0, recipe.rise * steps))
+    return recipe.unlabelled_weight * math.exp(-5 * (1 - t) ** 2)
 
 
 def take_over(head: nn.Module, start: dict[str, Tensor] | None) -> None:
@@ -129,12 +147,10 @@ def _batch(cases: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generat
     return images, cells, torch.stack(labels)
 
 
-def _semi_loss(model: TwoHeads, boxes: tuple[Boxes, Boxes, Boxes], mask_HWD: Tensor, weight: float) -> Tensor:
-    """boxes: labelled ones and two batches of unlabelled ones."""
-    (images, cells, labels), one, other = boxes
-    networks = (_network(model.one), _network(model.two))
-    taught = sum((dice_ce_loss(network(images, cells), labels) for network in networks), torch.zeros(()))
-    return taught + weight * cross_pseudo_loss(networks, one[:2], other[:2], mask_HWD)
+def _unlabelled_loss(model: TwoHeads, unlabelled: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    one, other = (_batch(unlabelled, recipe, rng)[:2] for _ in range(2))
+    mask_HWD = cut_mask((recipe.side,) * 3, rng)
+    return cross_pseudo_loss((_network(model.one), _network(model.two)), one, other, mask_HWD, recipe.sure)
 
 
 def _network(head: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:

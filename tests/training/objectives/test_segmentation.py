@@ -53,6 +53,31 @@ def test_a_wrong_label_cannot_pull_without_end() -> None:
     assert robust < 0.01
 
 
+@pytest.mark.parametrize("certainty", [2.0, 5.0, 9.0])
+def test_a_class_that_is_not_there_is_never_pulled_up(certainty: float) -> None:
+    labels = torch.zeros(1, 8, 8, 8, dtype=torch.long)
+    labels[:, :4] = 1
+    logits = certainty * torch.nn.functional.one_hot(labels, 4).movedim(-1, 1).float()
+    logits[:, 2] = -certainty  # the labels hold neither 2 nor 3
+    logits.requires_grad_()
+    for loss in (dice_ce_loss, noise_robust_dice_loss, taylor_ce_loss):
+        (gradient,) = torch.autograd.grad(loss(logits, labels), logits)
+        assert gradient[:, 2:].sum() > -1e-6, loss.__name__  # a step goes against it: the class falls
+        assert loss(logits, labels) < 2.0, loss.__name__
+
+
+def test_labels_that_are_not_believed_teach_nothing() -> None:
+    logits, labels = _case()
+    counted = torch.zeros(labels.shape, dtype=torch.bool)
+    counted[:, :4] = True
+    for loss in (noise_robust_dice_loss, taylor_ce_loss):
+        (gradient,) = torch.autograd.grad(loss(logits, labels, counted), logits)
+        assert gradient[:, :, 4:].abs().max() == 0
+        assert gradient[:, :, :4].abs().max() > 0
+        other = torch.where(counted, labels, (labels + 1) % 4)
+        assert loss(logits, other, counted).item() == pytest.approx(loss(logits, labels, counted).item())
+
+
 def test_cutmix_takes_voxels_and_cells_from_the_same_places() -> None:
     mask = cut_mask((16, 8, 12), np.random.default_rng(0))
     assert 0.1 < mask.float().mean() < 0.6

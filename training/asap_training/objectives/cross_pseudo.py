@@ -42,16 +42,17 @@ def mixed(one: Tensor, other: Tensor, mask_HWD: Tensor) -> Tensor:
 
 
 def cross_pseudo_loss(
-    networks: tuple[Network, Network], one: tuple[Tensor, ...], other: tuple[Tensor, ...], mask_HWD: Tensor
+    networks: tuple[Network, Network], one: tuple[Tensor, ...], other: tuple[Tensor, ...], mask_HWD: Tensor, sure: float = 0.0
 ) -> Tensor:
     """Each network on a mixture of two unlabelled batches, against what the other one says of the batches apart.
 
     one, other: what a network takes (image, features), each [B, ..., H, W, D] or on the cells of the mask's grid.
+    sure: voxels to whose label the other network gives less than this probability are not counted.
     """
     mixture = tuple(mixed(a, b, mask_HWD) for a, b in zip(one, other, strict=True))
     loss = torch.zeros(())
     for student, teacher in (networks, networks[::-1]):
         with torch.no_grad():
-            labels = mixed(teacher(*one).argmax(dim=1), teacher(*other).argmax(dim=1), mask_HWD)
-        loss = loss + robust_loss(student(*mixture), labels)
+            share, labels = mixed(teacher(*one), teacher(*other), mask_HWD).softmax(dim=1).max(dim=1)
+        loss = loss + robust_loss(student(*mixture), labels, share >= sure)
     return loss
