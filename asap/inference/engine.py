@@ -106,10 +106,10 @@ class Engine:
         if features is None:
             lungs = self._lungs(ras, course)
             encoded = [self._encode_window(ras, lungs, shift, course, frugal=frugal) for shift in shifts]
-            windows, found_NK = tuple(window for window, _ in encoded), encoded[0][1]
+            windows, correction_NK = tuple(window for window, _ in encoded), encoded[0][1]
             grid, digest = self.grounder.grid, self.grounder.weights_sha256
             body = lungs.cropped_to_body()
-            features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, body, found_NK)
+            features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, body, correction_NK)
             self._keep(features, owner)
         course.finish()
         return features
@@ -305,7 +305,7 @@ class Engine:
         image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels, pause=course.pause)
         course.begin_next()
         encoded = self.grounder.encode_image(image, pause=course.pause, frugal=frugal)
-        return ShiftedCells(shift, encoded.cells_NC, grid), encoded.found_NK
+        return ShiftedCells(shift, encoded.cells_NC, grid), encoded.correction_NK
 
     def _answers(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         rows_ST = self._rows(sentences)

@@ -50,8 +50,8 @@ def features_to_bytes(features: StudyFeatures, settings: str) -> bytes:
     for number, window in enumerate(features.windows):
         tensors[f"cells_{number}"] = window.cells_NC.contiguous()
         tensors[f"inside_{number}"] = _bits(window.grid.inside)
-    if features.found_NK is not None:
-        tensors["found"] = features.found_NK.contiguous()
+    if features.correction_NK is not None:
+        tensors["found"] = features.correction_NK.contiguous()
     # One entry only: safetensors writes several in an order that changes.
     data = bytes(save(tensors, {"record": json.dumps(record)}))
     # The digest takes the place of as many zeros, so that it covers the header and the tensors alike.
@@ -97,8 +97,8 @@ def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatur
         windows.append(ShiftedCells(_triple(entry["shift"]), cells_NC, grid))
     lungs = record["lungs"]
     left, right, airway, body = (_mask(tensors[name], _triple(lungs["shape"])) for name in MASKS)
-    found_NK = tensors.get("found")
-    if found_NK is not None and (found_NK.dim() != 2 or found_NK.shape[0] != windows[0].grid.inside.size):
+    correction_NK = tensors.get("found")
+    if correction_NK is not None and (correction_NK.dim() != 2 or correction_NK.shape[0] != windows[0].grid.inside.size):
         raise DamagedFeaturesError
     masks = LungMasks(left, right, airway, body, np.array(lungs["affine"]), lungs["midline"])
     return StudyFeatures(
@@ -109,7 +109,7 @@ def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatur
         tokens,
         tuple(windows),
         masks,
-        found_NK,
+        correction_NK,
     )
 
 

@@ -29,17 +29,17 @@ class ShiftedCells:
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """What a model keeps of one field of view. cells_NC: [N, C]. found_NK: float16, log-odds of a finding head; None without."""
+    """What a model keeps of one field of view. cells_NC: [N, C]. correction_NK: float16, what a finding head adds, or None."""
 
     cells_NC: Tensor
-    found_NK: Tensor | None = None
+    correction_NK: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class StudyFeatures:
     """An encoded case. windows: one field of view, or eight shifted by half a cell for a map twice as fine.
 
-    found_NK: log-odds that each cell of the first window holds each finding of the model's finding head; None without a head.
+    correction_NK: what the model's finding head adds to its findings' log-odds in each cell of the first window; None without it.
     identity, ras_affine, ras_shape: of the volume it came from, so that one case is recognised however it is stored.
     """
 
@@ -50,12 +50,12 @@ class StudyFeatures:
     tokens: Triple
     windows: tuple[ShiftedCells, ...]
     lungs: LungMasks
-    found_NK: Tensor | None = None
+    correction_NK: Tensor | None = None
 
     @property
     def bytes(self) -> int:
         """Memory the features and the lung masks take."""
-        kept = [window.cells_NC for window in self.windows] + ([] if self.found_NK is None else [self.found_NK])
+        kept = [window.cells_NC for window in self.windows] + ([] if self.correction_NK is None else [self.correction_NK])
         cells = sum(tensor.numel() * tensor.element_size() for tensor in kept)
         return cells + sum(mask.nbytes for mask in (self.lungs.left, self.lungs.right, self.lungs.airway, self.lungs.body))
 

@@ -1,7 +1,7 @@
 """Where each finding might be, without being told a place: one map of evidence per finding, and its best place in a region.
 
-A model's finding head says it cell by cell. Without one, a finding's statement without a side is matched with every cell, in
-several wordings whose log-odds are averaged. What is read off a region (a side, a lobe) is the mean of its best few cells, as
+A finding's statement without a side is matched with every cell, in several wordings whose log-odds are averaged; a model's
+finding head, where it has one, corrects them. What is read off a region (a side, a lobe) is the mean of its best few cells, as
 for the confidence of a grounded sentence.
 Axes: N cells, K findings, S sentences.
 """
@@ -33,7 +33,7 @@ LOBE_NAMES: tuple[tuple[Side, str], ...] = tuple((side, lobe) for side, lobes in
 
 @dataclass(frozen=True, eq=False)
 class FindingRows:
-    """Rows of a model, made once: every wording of each finding that its finding head does not tell, and the lobes."""
+    """Rows of a model, made once: every wording of each finding, and the lobes."""
 
     findings: dict[str, Tensor]
     lobes_ST: Tensor
@@ -41,10 +41,8 @@ class FindingRows:
     @classmethod
     def of(cls, grounder: Grounder) -> FindingRows:
         """Encode the wordings."""
-        head = grounder.finding_head
-        stated = [concept for concept in WORDINGS if head is None or concept not in head.findings]
         findings = {
-            concept: grounder.encode_sentences([read_sentence(text) for text in wordings_of(concept)]) for concept in stated
+            concept: grounder.encode_sentences([read_sentence(text) for text in wordings_of(concept)]) for concept in WORDINGS
         }
         lobes = [read_sentence(f"{side.capitalize()} {lobe.replace('_', ' ')}.") for side, lobe in LOBE_NAMES]
         return cls(findings, grounder.encode_sentences(lobes))
@@ -63,10 +61,7 @@ class FindingMaps:
         window = features.windows[0]
         self._cells_NC, self._grid = window.cells_NC, window.grid
         self._maps = known
-        head, found_NK = grounder.finding_head, features.found_NK
-        self._found: dict[str, Tensor] = {}
-        if head is not None and found_NK is not None:
-            self._found = dict(zip(head.findings, found_NK.float().T.contiguous(), strict=True))
+        self._head, self._correction_NK = grounder.finding_head, features.correction_NK
 
     @cached_property
     def seen(self) -> Mask:
@@ -111,19 +106,24 @@ class FindingMaps:
 
     def look(self) -> Iterator[float]:
         """Make the maps of all findings, one statement at a time; yields the share done. All is answered at once after it."""
-        missing = [concept for concept in WORDINGS if concept not in self._maps and concept not in self._found]
+        missing = [concept for concept in WORDINGS if concept not in self._maps]
         for number, concept in enumerate(missing, start=1):
             self.log_odds(concept)
             yield number / len(missing)
 
     def log_odds(self, concept: str) -> Tensor:
         """Log-odds that each cell holds the finding, [N]."""
-        if concept in self._found:
-            return self._found[concept]
         if concept not in self._maps:
             stated_N1 = self._rows.stated(self._grounder, self._cells_NC, (concept,))
-            self._maps[concept] = stated_N1[:, 0].contiguous()
+            self._maps[concept] = self._corrected(concept, stated_N1[:, 0].contiguous())
         return self._maps[concept]
+
+    def _corrected(self, concept: str, stated_N: Tensor) -> Tensor:
+        head, correction_NK = self._head, self._correction_NK
+        if head is None or correction_NK is None or concept not in head.findings:
+            return stated_N
+        k = head.findings.index(concept)
+        return head.stated_scale_K[k] * stated_N + correction_NK[:, k].float()
 
     @cached_property
     def _centres(self) -> NDArray[np.float64]:

@@ -198,9 +198,9 @@ class MiniGrounder:
             if self.finding_head is None:
                 return EncodedImage(cells_NC)
             give_way()
-            found_BKhwd = self.finding_head.model(*head_inputs(stages, image))
-        found_NK = found_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
-        return EncodedImage(cells_NC, found_NK.to(torch.float16).contiguous().cpu())
+            correction_BKhwd = self.finding_head.model(*head_inputs(stages, image))
+        correction_NK = correction_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+        return EncodedImage(cells_NC, correction_NK.to(torch.float16).contiguous().cpu())
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:

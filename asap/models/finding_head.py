@@ -1,7 +1,8 @@
-"""Finding head of `asap-mini`: which finding each 12 mm cell holds, read from the frozen trunk's stages.
+"""Finding head of `asap-mini`: what each 12 mm cell holds beyond what a finding's statement says of it, from the trunk's stages.
 
 The trunk was trained to match sentences, which tells a finding from a healthy chest better than from another finding. The head
-is trained on the findings themselves. It looks at the 6 mm stem too: a nodule is lost in the mean over a 12 mm cell.
+is trained on the findings themselves, on top of the statements: it starts at what they say, and learns only what they miss. It
+looks at the 6 mm stem too: a nodule is lost in the mean over a 12 mm cell.
 Axes: B batch, C channels, H W D voxels of 6 mm, h w d cells of 12 mm, K findings.
 """
 
@@ -21,7 +22,6 @@ from asap.models.mini_image import ChannelNorm, ImageStages, ResidualConv
 from asap.text.statements import WORDINGS
 
 EXTREMES = 2  # channels beside the stem's: the highest and the lowest HU of each 6 mm voxel
-RARE = -4.0  # log-odds a new head starts from: nearly every cell is without nearly every finding
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,10 @@ class FindingHeadConfig:
 
 
 class FindingHead(nn.Module):
-    """Voxels at 6 mm and cells at 12 mm -> log-odds of every finding in every cell. Any box of whole cells."""
+    """Voxels at 6 mm and cells at 12 mm -> what is added to the log-odds of every finding in every cell. Any box of whole cells.
+
+    `joined` adds it to what the statements say.
+    """
 
     fine_mean: Tensor
     fine_spread: Tensor
@@ -66,16 +69,23 @@ class FindingHead(nn.Module):
         self.blocks = nn.ModuleList(ResidualConv(width) for _ in range(config.depth))
         self.norm = ChannelNorm(width)
         self.out = nn.Conv3d(width, len(config.findings), 1)
-        self.out.bias = nn.Parameter(torch.full((len(config.findings),), RARE))
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        self.stated_scale = nn.Parameter(torch.ones(len(config.findings)))
 
     def forward(self, fine_BCHWD: Tensor, cells_BChwd: Tensor) -> Tensor:
-        """What `head_inputs` gives -> log-odds [B, K, h, w, d]."""
+        """What `head_inputs` gives -> correction of the log-odds [B, K, h, w, d]."""
         fine = F.gelu(self.fine_in(_standard(fine_BCHWD, self.fine_mean, self.fine_spread)))
         x = self.cells_in(_standard(cells_BChwd, self.cell_mean, self.cell_spread))
         x = x + self.subcells(fine) + self.strongest(F.max_pool3d(fine, 2))
         for block in self.blocks:
             x = block(x)
         return self.out(self.norm(x))  # type: ignore[no-any-return]
+
+    def joined(self, stated_BKhwd: Tensor, correction_BKhwd: Tensor) -> Tensor:
+        """Log-odds of the findings: what their statements say of each cell, and the correction. Any axes after K, or none."""
+        scale = self.stated_scale.reshape(-1, *[1] * (stated_BKhwd.ndim - 2))
+        return scale * stated_BKhwd + correction_BKhwd
 
 
 def head_inputs(stages: ImageStages, image_B1HWD: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from asap.errors import WeightsError
 from asap.models.catalog import PACKAGED_WEIGHTS, user_weights
@@ -29,6 +31,11 @@ class LoadedFindingHead:
     def findings(self) -> tuple[str, ...]:
         """Concepts in the order of its outputs."""
         return self.model.config.findings
+
+    @cached_property
+    def stated_scale_K(self) -> Tensor:
+        """What the statements' log-odds are multiplied by before the correction is added; on the processor."""
+        return self.model.stated_scale.detach().cpu()
 
 
 def finding_head_folder(model: str, trunk_sha256: str) -> Path | None:

@@ -22,7 +22,9 @@ SIZES = FindingHeadConfig(findings=("nodule", "mass", "fracture"), stem=8, cells
 @pytest.fixture
 def head() -> FindingHead:
     torch.manual_seed(0)
-    return FindingHead(SIZES).eval()
+    head = FindingHead(SIZES).eval()
+    torch.nn.init.normal_(head.out.weight, std=0.1)  # a new head corrects nothing
+    return head
 
 
 @pytest.fixture
@@ -33,13 +35,17 @@ def folder(head: FindingHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @torch.inference_mode()
-def test_it_says_of_every_cell_how_likely_each_finding_is(head: FindingHead) -> None:
+def test_it_corrects_every_cell_and_a_new_one_leaves_the_statements_as_they_are(head: FindingHead) -> None:
     image = torch.rand(1, 1, *TRUNK_SIZES.input_shape) * 2 - 1
     trunk = AsapMini(TRUNK_SIZES).eval()
     stages = trunk.image.stages(image)
     logits = head(*head_inputs(stages, image))
     assert logits.shape == (1, 3, 8, 6, 10)
-    assert logits.sigmoid().mean() < 0.1, "at first no cell holds anything"
+    stated = torch.randn_like(logits)
+    assert not torch.allclose(head.joined(stated, logits), stated)
+    new = FindingHead(SIZES).eval()
+    assert torch.equal(new.joined(stated, new(*head_inputs(stages, image))), stated)
+    assert torch.equal(new.joined(stated[..., 0, 0, 0], logits[..., 0, 0, 0]), (stated + logits)[..., 0, 0, 0])
     assert torch.equal(trunk.image(image), trunk.image.features(stages))
 
 

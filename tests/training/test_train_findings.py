@@ -30,7 +30,10 @@ def made_up(folder: Path, number: int, concept: str | None) -> Path:
         fine[0, 2 * i, 2 * j, 2 * k], fine[1, 2 * i, 2 * j, 2 * k] = 4.0, 4.0 if concept == "mass" else -4.0
         shares[0, i, j, k] = 60
     path = folder / f"case-{number:07d}.safetensors"
-    tensors = {"fine": torch.from_numpy(fine), "cells": torch.from_numpy(cells), "shares": torch.from_numpy(shares)}
+    # The statements know a spot and not its kind.
+    stated = np.where(fine[0].reshape(10, 2, 9, 2, 8, 2).max(axis=(1, 3, 5)) > 3.0, 2.0, -2.0).astype(np.float16)
+    arrays = {"fine": fine, "cells": cells, "stated": np.stack([stated, stated]), "shares": shares}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     save_file(tensors, path, {"concepts": json.dumps([] if concept is None else [concept])})
     return path
 
@@ -43,6 +46,8 @@ def volumes(tmp_path: Path) -> list[Path]:
 @pytest.mark.slow
 def test_findings_are_told_from_each_other(volumes: list[Path]) -> None:
     torch.manual_seed(0)
+    before = told_apart(FindingHead(SIZES), volumes[30:])
+    assert max(others for others, _ in before.values()) < 0.85
     head = train(FindingHead(SIZES), volumes[:30], volumes[30:], RECIPE)
     told = told_apart(head, volumes[30:])
     assert min(others for others, _ in told.values()) > 0.95
@@ -56,9 +61,11 @@ def test_a_box_holds_what_it_was_laid_around_and_batches_repeat(volumes: list[Pa
         assert torch.equal(batch.fine_BCHWD, again.fine_BCHWD)
         assert batch.fine_BCHWD.shape == (2, 4, 12, 12, 12)
         assert batch.cells_BChwd.shape == (2, 4, 6, 6, 6)
-        for fine_CHWD, shares_Lhwd in zip(batch.fine_BCHWD, batch.shares_BL, strict=True):
+        assert batch.stated_BKhwd.shape == (2, 2, 6, 6, 6)
+        for fine_CHWD, stated_Khwd, shares_Lhwd in zip(batch.fine_BCHWD, batch.stated_BKhwd, batch.shares_BL, strict=True):
             spots = torch.nn.functional.max_pool3d(fine_CHWD[:1], 2)[0] > 3.0
             assert torch.equal(spots, shares_Lhwd.amax(dim=0) > 0), "fine voxels, cells and shares are cut alike"
+            assert torch.equal(spots, stated_Khwd[0] > 0)
             held.append(bool(spots.any()))
     assert np.mean(held) > 0.65
 

@@ -30,7 +30,7 @@ from asap.models.load import LoadedMini, load_model
 from asap.models.load_finding_head import write_finding_head
 from asap.phantom.case_files import FILE_NAME, load_case
 from asap_training.data.finding_crops import CropBatch, FindingCrops
-from asap_training.data.finding_inputs import prepare_case, read_case
+from asap_training.data.finding_inputs import FrozenTrunk, prepare_case, read_case
 from asap_training.tasks.statistics import auroc
 
 LICENCE = "Apache-2.0"
@@ -92,7 +92,7 @@ def train(head: FindingHead, taught: Sequence[Path], held_out: Sequence[Path], r
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * min(1.0, (step + 1) / recipe.warm_up) * _cosine(step / recipe.steps)
         batch = crops.batch(step, recipe.batch)
-        loss = cell_loss(head(*_disturbed(batch, head)), batch)
+        loss = cell_loss(head.joined(batch.stated_BKhwd, head(*_disturbed(batch, head))), batch)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
@@ -119,7 +119,8 @@ def told_apart(head: FindingHead, volumes: Sequence[Path]) -> dict[str, tuple[fl
     for path in volumes:
         case = read_case(path)
         with torch.inference_mode():
-            logits = head(case.fine_CHWD[None].float(), case.cells_Chwd[None].float())
+            correction = head(case.fine_CHWD[None].float(), case.cells_Chwd[None].float())
+            logits = head.joined(case.stated_Khwd[None].float(), correction)
         evidence_VK.append(best_mean(logits[0].flatten(1)).numpy())
         present_VK.append([concept in case.concepts for concept in head.config.findings])
         twin_V.append(path.stem.endswith("-twin"))
@@ -193,12 +194,13 @@ def main() -> None:
 def kept_inputs(loaded: LoadedMini, cases: Sequence[Path], folder: Path, twins_every: int) -> list[Path]:
     """Files of all volumes, made where they are missing."""
     paths = [path for one in cases for path in sorted(one.glob("case-*")) if (path / FILE_NAME).is_file()]
+    trunk = FrozenTrunk(loaded)
     out: list[Path] = []
     for number, path in enumerate(paths):
         names = [path.name, *([f"{path.name}-twin"] if number % twins_every == 0 else [])]
         files = [folder / f"{name}.safetensors" for name in names]
         if not all(file.is_file() for file in files):
-            prepare_case(loaded, load_case(path), folder, path.name, twin=len(names) > 1)
+            prepare_case(trunk, load_case(path), folder, path.name, twin=len(names) > 1)
         out += files
         if number % 50 == 0:
             print(f"{number} of {len(paths)} cases looked at, {time.process_time():.0f} s of processor time", flush=True)

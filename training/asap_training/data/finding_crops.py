@@ -22,13 +22,16 @@ ON_A_LESION = 0.65  # of the boxes are laid around a lesion
 
 @dataclass(frozen=True, eq=False)
 class CropBatch:
-    """fine_BCHWD, cells_BChwd: as of `head_inputs`. shares_BL: of each box, its lesions' share of each cell [L, h, w, d].
+    """fine_BCHWD, cells_BChwd: as of `head_inputs`. stated_BKhwd: what the statements say.
+
+    shares_BL: of each box, its lesions' share of each cell [L, h, w, d].
 
     concepts_BL: number of each lesion's concept among the head's findings. fullest_BL: the highest share of each whole lesion.
     """
 
     fine_BCHWD: Tensor
     cells_BChwd: Tensor
+    stated_BKhwd: Tensor
     shares_BL: list[Tensor]
     concepts_BL: list[list[int]]
     fullest_BL: list[Tensor]
@@ -49,10 +52,11 @@ class FindingCrops:
         """`size` boxes."""
         rng = np.random.default_rng([self._seed, number])
         boxes = [self._box(rng) for _ in range(size)]
-        fine, cells, shares, concepts, fullest = (list(part) for part in zip(*boxes, strict=True))
-        return CropBatch(torch.stack(fine).float(), torch.stack(cells).float(), shares, concepts, fullest)
+        fine, cells, stated, shares, concepts, fullest = (list(part) for part in zip(*boxes, strict=True))
+        fine_BCHWD, cells_BChwd, stated_BKhwd = (torch.stack(part).float() for part in (fine, cells, stated))
+        return CropBatch(fine_BCHWD, cells_BChwd, stated_BKhwd, shares, concepts, fullest)
 
-    def _box(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, list[int], Tensor]:
+    def _box(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, list[int], Tensor]:
         wanted = int(rng.choice(len(self._turns), p=self._turns)) if rng.random() < ON_A_LESION else None
         path = self._paths[int(rng.choice(self._having[wanted])) if wanted is not None else int(rng.integers(len(self._paths)))]
         concepts = [self._number[concept] for concept in concepts_of(path)]
@@ -62,9 +66,10 @@ class FindingCrops:
             low = self._low(rng, shares_Lhwd.shape[1:], lesion)
             cells = (slice(None), *(slice(a, a + self._side) for a in low))
             voxels = (slice(None), *(slice(2 * a, 2 * (a + self._side)) for a in low))
-            fine, around = file.get_slice("fine")[voxels], file.get_slice("cells")[cells]
+            fine, around, stated = (file.get_slice(n)[at] for n, at in (("fine", voxels), ("cells", cells), ("stated", cells)))
         fullest_L = shares_Lhwd.amax(dim=(1, 2, 3)) if concepts else torch.zeros(0)
-        return self._filled(fine, 2), self._filled(around, 1), self._filled(shares_Lhwd[cells], 1), concepts, fullest_L
+        filled = (self._filled(x, step) for x, step in ((fine, 2), (around, 1), (stated, 1), (shares_Lhwd[cells], 1)))
+        return *filled, concepts, fullest_L
 
     def _low(self, rng: np.random.Generator, size: Sequence[int], lesion: Tensor | None) -> list[int]:
         highest = np.maximum(np.array(size) - self._side, 0)
