@@ -21,6 +21,7 @@ from asap.models.config import values_from_json
 from asap.models.mini_image import ChannelNorm, ImageStages, ResidualConv
 from asap.text.statements import WORDINGS
 
+STATED_SCALE = 0.35  # to start from: a statement that misses a finding says -12, which no correction would reach
 EXTREMES = 2  # channels beside the stem's: the highest and the lowest HU of each 6 mm voxel
 
 
@@ -71,7 +72,7 @@ class FindingHead(nn.Module):
         self.out = nn.Conv3d(width, len(config.findings), 1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
-        self.stated_scale = nn.Parameter(torch.ones(len(config.findings)))
+        self.stated_scale = nn.Parameter(torch.full((len(config.findings),), STATED_SCALE))
 
     def forward(self, fine_BCHWD: Tensor, cells_BChwd: Tensor) -> Tensor:
         """What `head_inputs` gives -> correction of the log-odds [B, K, h, w, d]."""

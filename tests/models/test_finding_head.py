@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asap.errors import WeightsError
-from asap.models.finding_head import FindingHead, FindingHeadConfig, head_inputs
+from asap.models.finding_head import STATED_SCALE, FindingHead, FindingHeadConfig, head_inputs
 from asap.models.load_finding_head import finding_head_folder, load_finding_head, write_finding_head
 from asap.models.mini import AsapMini
 from asap.models.mini_image import MiniConfig
@@ -35,17 +35,17 @@ def folder(head: FindingHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @torch.inference_mode()
-def test_it_corrects_every_cell_and_a_new_one_leaves_the_statements_as_they_are(head: FindingHead) -> None:
+def test_it_corrects_every_cell_and_a_new_one_leaves_the_statements_in_their_order(head: FindingHead) -> None:
     image = torch.rand(1, 1, *TRUNK_SIZES.input_shape) * 2 - 1
     trunk = AsapMini(TRUNK_SIZES).eval()
     stages = trunk.image.stages(image)
     logits = head(*head_inputs(stages, image))
     assert logits.shape == (1, 3, 8, 6, 10)
     stated = torch.randn_like(logits)
-    assert not torch.allclose(head.joined(stated, logits), stated)
+    assert not torch.allclose(head.joined(stated, logits), STATED_SCALE * stated)
     new = FindingHead(SIZES).eval()
-    assert torch.equal(new.joined(stated, new(*head_inputs(stages, image))), stated)
-    assert torch.equal(new.joined(stated[..., 0, 0, 0], logits[..., 0, 0, 0]), (stated + logits)[..., 0, 0, 0])
+    assert torch.equal(new.joined(stated, new(*head_inputs(stages, image))), STATED_SCALE * stated)
+    assert torch.equal(head.joined(stated[..., 0, 0, 0], logits[..., 0, 0, 0]), head.joined(stated, logits)[..., 0, 0, 0])
     assert torch.equal(trunk.image(image), trunk.image.features(stages))
 
 
