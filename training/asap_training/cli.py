@@ -14,6 +14,7 @@ COMMANDS = {
     "ablation": ("asap_training.ablation.command", "what each loss and correction of pre-training is worth"),
     "segmentation": ("asap_training.train_segmentation", "train the segmentation heads of asap-mini on generated cases"),
     "segmentation-score": ("asap_training.segmentation_score", "score segmentation with simulated users"),
+    "text-score": ("asap_training.text_score", "score drafted reports or answers of any model against references"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),
 }
 
