@@ -7,13 +7,15 @@ import multiprocessing
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from asap.errors import AsapError
-from asap_training.pretrain import RunOptions, run
+from asap_training.pretrain import RunOptions, main, run
 from asap_training.recipes import Recipe, asap_test
 from tests.training.synthetic import SyntheticReports
 
@@ -50,6 +52,13 @@ def one_rank(recipe: Recipe, options: RunOptions, nan_at: frozenset[int], enviro
     sys.exit(0 if finished else 143)
 
 
+def command_rank(arguments: list[str], environment: dict[str, str]) -> None:
+    """Body of one process of `asap-train pretrain` with these arguments."""
+    os.environ |= environment
+    sys.argv = ["asap-train pretrain", *arguments]
+    main()
+
+
 def free_port() -> int:
     """A port nobody listens at."""
     with socket.socket() as free:
@@ -59,11 +68,20 @@ def free_port() -> int:
 
 def started(recipe: Recipe, options: RunOptions, world: int = 1, nan_at: frozenset[int] = frozenset()) -> list[ForkServerProcess]:
     """One running process per rank."""
+    return _running(one_rank, (recipe, options, nan_at), world)
+
+
+def started_command(arguments: list[str], world: int) -> list[ForkServerProcess]:
+    """The same for the command, with a source and a recipe it finds itself."""
+    return _running(command_rank, (arguments,), world)
+
+
+def _running(body: Callable[..., None], arguments: tuple[Any, ...], world: int) -> list[ForkServerProcess]:
     common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = []
     for rank in range(world):
-        arguments = (recipe, options, nan_at, common | {"RANK": str(rank)})
-        ranks.append(CONTEXT.Process(target=one_rank, args=arguments, daemon=True))
+        environment = common | {"RANK": str(rank)}
+        ranks.append(CONTEXT.Process(target=body, args=(*arguments, environment), daemon=True))
     for process in ranks:
         process.start()
     return ranks

@@ -161,6 +161,10 @@ def test_a_cache_for_another_recipe_is_refused(folder: Path, tmp_path: Path) -> 
         CachedReports(folder, asap_test(), WordPiece.from_vocabulary(TEST_WORDS[:-1]))
     with pytest.raises(InputError, match="split valid"):
         CachedReports(folder, asap_test(), TOKENIZER, "valid")
+    write_table(tmp_path / "raw", 1)
+    prepare(plain_cases(tmp_path / "raw" / "cases.csv", 0.0), options(tmp_path / "without"), quiet)
+    with pytest.raises(InputError, match="--organs"):
+        CachedReports(tmp_path / "without", asap_test(), TOKENIZER)
     with pytest.raises(InputError, match="no prepared cases"):
         CachedReports(tmp_path, asap_test(), TOKENIZER)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,13 +13,21 @@ import numpy as np
 import pytest
 import torch
 
+from asap.errors import InputError
+from asap_training.data.datasets.plain_table import plain_cases
+from asap_training.data.organ_masks import CLASSICAL, OrganSettings
+from asap_training.loop.distributed import joined
 from asap_training.loop.run_checkpoint import trained_weights
+from asap_training.prepare import prepare
 from asap_training.pretrain import RunOptions
-from tests.training.processes import ended, logged_losses, small, started
+from tests.training.data import raw_cases
+from tests.training.loop import robbed_run as robbed
+from tests.training.processes import ended, logged_losses, small, started, started_command
 
 pytestmark = pytest.mark.slow
 KILLS = 10
 STEPS = 40
+APART = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}  # every start meets at a store of its own
 
 
 def same_weights(a: Path, b: Path) -> bool:
@@ -81,6 +91,40 @@ def test_when_one_process_dies_the_others_end(tmp_path: Path) -> None:
     codes = ended(ranks)
     assert time.monotonic() - began < 60
     assert codes[0] not in (0, None)
+
+
+@pytest.mark.timeout(600)
+def test_torchrun_starts_again_and_loses_nothing(tmp_path: Path) -> None:
+    """A rank dies in the middle of a save: torchrun ends the other and starts both anew, which go on from the checkpoint before
+    to the bits of a run that nothing happened to."""
+    cases = plain_cases(raw_cases.write_table(tmp_path / "raw", 3), 0.0)
+    prepare(cases, raw_cases.options(tmp_path / "cache", OrganSettings("classical", CLASSICAL)), raw_cases.quiet)
+    arguments = ["--recipe", "asap_test", "--batch", "1", "--cases", str(tmp_path / "cache")]
+    arguments += ["--steps", str(robbed.STEPS), "--save-every", str(robbed.SAVE_EVERY), "--out"]
+    assert ended(started_command([*arguments, str(tmp_path / "undisturbed")], world=2)) == [0, 0]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
+    command += [robbed.__file__, *arguments, str(tmp_path / "robbed")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=os.environ | APART)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("Going on")] == ["Going on after step 2."]
+    assert same_weights(tmp_path / "undisturbed", tmp_path / "robbed")
+    assert logged_losses(tmp_path / "undisturbed") == logged_losses(tmp_path / "robbed")
+    assert names(tmp_path / "undisturbed") == names(tmp_path / "robbed")  # the half-written checkpoint is gone
+
+
+def test_restarts_that_could_not_work_are_refused_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
+    with pytest.raises(InputError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), joined():
+        pass
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "False")
+    with joined() as ranks:
+        assert ranks.world == 1
+
+
+def names(out: Path) -> list[str]:
+    """What a run's folder holds."""
+    return sorted(path.name for path in out.iterdir())
 
 
 def test_the_same_command_gives_the_same_losses(tmp_path: Path) -> None:

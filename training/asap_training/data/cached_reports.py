@@ -63,7 +63,7 @@ class AxisCrop:
 class CachedReports:
     """Sample `number` is a pure function of the recipe, the cache and the number.
 
-    Raises InputError where the cache is unfinished, was made for another grid or tokenizer, or has more organs than the recipe.
+    Raises InputError where the cache is unfinished, was made for another grid or tokenizer, or lacks the recipe's organs.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, tokenizer: WordPiece, split: Split = "train") -> None:
@@ -84,6 +84,8 @@ class CachedReports:
             raise InputError("The cases were prepared with another tokenizer than the text encoder's; prepare them with it.")
         if self._organs > recipe.decoders.organ_classes:
             raise InputError("The cases have more organ classes than the recipe predicts.")
+        if recipe.weights.anatomy and not self._organs:
+            raise InputError("The recipe learns where organs are; prepare the cases with --organs, or take another recipe.")
         self._record = lru_cache(KEPT_RECORDS)(lambda case: cache.read_record(folder, case))
 
     @property

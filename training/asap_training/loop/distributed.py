@@ -17,6 +17,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
 
+from asap.errors import InputError
+
 SILENCE = timedelta(minutes=10)  # a rank that says nothing for so long is taken for dead; one that ends is noticed at once
 
 
@@ -36,7 +38,8 @@ class Ranks:
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """Join the other processes, if any, and leave them at the end."""
+    """Join the other processes, if any, and leave them at the end. InputError where torchrun could not start them again."""
+    check_restarts()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     cuda = torch.cuda.is_available()
@@ -51,6 +54,20 @@ def joined() -> Iterator[Ranks]:
         yield Ranks(rank, world, device)
     finally:
         dist.destroy_process_group()
+
+
+def check_restarts() -> None:
+    """InputError where torchrun is to start the processes again with the addresses of the dead ones in the store they meet at.
+
+    It keeps one store for all starts unless told otherwise, where gloo finds the old addresses and is refused. Said at the
+    beginning, because a run would otherwise only learn it when a process dies, perhaps days later.
+    """
+    restarts = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
+    if restarts > 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise InputError(
+            "torchrun could not start this run again: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, or leave out "
+            "--max-restarts."
+        )
 
 
 def world_size() -> int:
