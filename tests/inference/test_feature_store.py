@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -219,24 +220,29 @@ def test_an_engine_answers_without_the_disk(tmp_path: Path, monkeypatch: pytest.
     assert files(tmp_path) == []
 
 
-def _write_and_read(folder: Path, features: StudyFeatures, rounds: int, failures: multiprocessing.Queue[str]) -> None:
+def _write_together(folder: Path, features: StudyFeatures, meet: Barrier) -> None:
+    """Write, meeting the other process when both files are whole and neither has its name; then find what was written."""
+    name_file = os.replace
+
+    def name_together(part: Path, path: Path) -> None:
+        meet.wait(60)
+        name_file(part, path)
+
+    os.replace = name_together  # type: ignore[assignment]
     store = FeatureStore(folder)
-    for _ in range(rounds):
+    for _ in range(8):
         store.add(features, SETTINGS)
         again = store.find(case().volume, features.identity, SETTINGS, fine=False)
-        if again is None or not np.array_equal(again.lungs.left, features.lungs.left):
-            failures.put("not found, or not what was written")
+        assert again is not None and np.array_equal(again.lungs.left, features.lungs.left)
 
 
 def test_two_processes_write_one_case(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
-    failures: multiprocessing.Queue[str] = context.Queue()
-    features = encoded()
-    both = [context.Process(target=_write_and_read, args=(tmp_path, features, 8, failures)) for _ in range(2)]
+    arguments = (tmp_path, encoded(), context.Barrier(2))
+    both = [context.Process(target=_write_together, args=arguments) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
-        process.join(timeout=60)
+        process.join(timeout=120)
     assert [process.exitcode for process in both] == [0, 0]
-    assert failures.empty()
     assert len(files(tmp_path)) == 1

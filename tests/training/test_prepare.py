@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from asap_training.data.organ_masks import CLASSICAL, OrganSettings, organ_label
 from asap_training.data.organ_shares import organ_shares
 from asap_training.prepare import PrepareOptions, prepare
 from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, options, quiet, save_rows, tree, write_table
+from tests.training.processes import CONTEXT, ended
 
 
 def prepared(tmp_path: Path, count: int, chosen: PrepareOptions | None = None) -> Path:
@@ -139,6 +141,51 @@ def test_a_refused_write_ends_the_run_and_says_what_it_wrote(tmp_path: Path, mon
         prepare(cases, options(out), quiet)
     assert not list(out.rglob("*.b2nd")) and not list(out.rglob(".asap-*"))
     assert prepare(cases, options(out), quiet)
+
+
+def _prepare_together(table: Path, out: Path, meet: Barrier, ending: str) -> None:
+    """Prepare; before a file of this ending gets its name, wait until the other process is there too."""
+    replace = os.replace
+
+    def replace_together(part: Path, path: Path) -> None:
+        if path.name.endswith(ending):
+            meet.wait(120)
+        replace(part, path)
+
+    os.replace = replace_together  # type: ignore[assignment]
+    prepare(plain_cases(table, 0.3), options(out), quiet)
+
+
+@pytest.mark.slow
+def test_two_at_once_give_the_bytes_of_one(tmp_path: Path) -> None:
+    """Both have every volume written, and neither named, before they go on; nothing of either is taken for a dead one's rest."""
+    table = write_table(tmp_path / "raw", 2)
+    prepare(plain_cases(table, 0.3), options(tmp_path / "one"), quiet)
+    arguments = (table, tmp_path / "two", CONTEXT.Barrier(2), "volume.b2nd")
+    both = [CONTEXT.Process(target=_prepare_together, args=arguments, daemon=True) for _ in range(2)]
+    for process in both:
+        process.start()
+    assert ended(both, 300) == [0, 0]
+    assert tree(tmp_path / "two") == tree(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_one_that_comes_later_leaves_what_another_is_writing(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "raw", 1)
+    meet = CONTEXT.Barrier(2)
+    [writing] = both = [CONTEXT.Process(target=_prepare_together, args=(table, tmp_path / "out", meet, ".json"), daemon=True)]
+    writing.start()
+    meet.wait(120)  # the settings are about to be named
+    until = time.monotonic() + 120
+    while not list((tmp_path / "out").rglob("cases/*/.asap-*.part")) or meet.n_waiting == 0:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    prepare(plain_cases(table, 0.3), options(tmp_path / "out"), quiet)
+    whole = tree(tmp_path / "out")
+    meet.wait(120)  # its record
+    meet.wait(120)  # its index
+    assert ended(both, 300) == [0]
+    assert tree(tmp_path / "out") == {name: digest for name, digest in whole.items() if not name.endswith(".part")}
 
 
 COMMAND = "from asap_training import prepare; prepare.main()"

@@ -72,7 +72,11 @@ def prepare(cases: Sequence[RawCase], options: PrepareOptions, say: Callable[[st
         raise InputError("The table names a volume more than once; keep one report for each.")
     check_splits(((raw.patient, raw.split) for raw in cases), "patients")
     preparer = preparer_of(options)
-    cache.open_cache(options.out, settings_of(options, preparer))
+    with cache.opened_cache(options.out, settings_of(options, preparer)):
+        return _prepared(cases, options, preparer, say)
+
+
+def _prepared(cases: Sequence[RawCase], options: PrepareOptions, preparer: Preparer, say: Callable[[str], None]) -> bool:
     say(f"{len(cases)} cases; text features {'are kept' if preparer.text_encoder else 'are not kept (no --weights)'}.")
     records: list[CaseRecord] = []
     unreadable: dict[str, str] = {}

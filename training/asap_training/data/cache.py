@@ -12,9 +12,12 @@ Names are digests; no report text, name or path is kept (rule R7). The same inpu
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ import blosc2  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.errors import InputError
+from asap.errors import InputError, OutputError
 from asap.io.atomic import PART_PREFIX, PART_SUFFIX, write_bytes
 from asap_training.data.case import SPLITS, Split
 from asap_training.data.json_digest import digest_of
@@ -78,21 +81,48 @@ class CaseRecord:
         return np.array(self.findings_ids, dtype=np.int64), sentences
 
 
-def open_cache(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder a cache of these settings, or find that it is one; remove what killed processes left half-written.
+@contextmanager
+def opened_cache(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Make the folder a cache of these settings, or find that it is one, and hold it inside the block.
 
-    Raises InputError when it holds a cache of other settings.
+    Several processes may hold it. The first of them removes what killed ones left half-written; a later one must not, since it
+    cannot tell that from what the others are writing. Raises InputError when it holds a cache of other settings.
     """
-    wanted = {"format": FORMAT, **settings}
-    path = folder / SETTINGS
-    if path.exists():
-        if _json(path) != json.loads(json.dumps(wanted)):
-            raise InputError("This folder holds cases prepared with other settings; choose another --out, or the same settings.")
-    else:
+    try:
         folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError("The folder for the prepared cases cannot be made; name another one.") from error
+    try:
+        first = _locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if first:
+            for part in folder.rglob(f"{PART_PREFIX}*{PART_SUFFIX}"):
+                part.unlink(missing_ok=True)
+        else:
+            _locked(handle, fcntl.LOCK_SH)
+        _check_settings(folder, {"format": FORMAT, **settings})
+        if first:
+            _locked(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int, kind: int) -> bool:
+    """Whether the folder could be locked; some network disks cannot lock anything."""
+    try:
+        fcntl.flock(handle, kind)
+    except OSError:
+        return False
+    return True
+
+
+def _check_settings(folder: Path, wanted: Mapping[str, Any]) -> None:
+    path = folder / SETTINGS
+    if not path.exists():
         write_bytes(path, json.dumps(wanted, indent=2).encode(), "settings of the cache")
-    for part in folder.rglob(f"{PART_PREFIX}*{PART_SUFFIX}"):
-        part.unlink(missing_ok=True)
+    if _json(path) != json.loads(json.dumps(wanted)):
+        raise InputError("This folder holds cases prepared with other settings; choose another --out, or the same settings.")
 
 
 def read_settings(folder: Path) -> tuple[dict[str, Any], str]:
