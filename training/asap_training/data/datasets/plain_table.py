@@ -21,11 +21,11 @@ def plain_cases(table: Path, valid_share: float) -> list[RawCase]:
 
 
 def _case(row: dict[str, str], folder: Path, valid_share: float) -> RawCase:
-    name = row["volume"].strip()
+    name = _named(row["volume"], folder)
     if not name:
         raise InputError("The table of cases has a row without a volume.")
     patient = row.get("patient", "").strip() or name
-    mask = row.get("mask", "").strip()
+    mask = _named(row.get("mask", ""), folder)
     return RawCase(
         name=name,
         volume=folder / name,
@@ -35,6 +35,11 @@ def _case(row: dict[str, str], folder: Path, valid_share: float) -> RawCase:
         split=_split(row.get("split", "").strip().lower()) or split_of(patient, valid_share),
         mask=folder / mask if mask else None,
     )
+
+
+def _named(text: str, folder: Path) -> str:
+    """A file's name as it is written where there is such a file, without the blanks around it where there is none."""
+    return text if text.strip() and (folder / text).exists() else text.strip()
 
 
 def _split(text: str) -> Split | None:
