@@ -66,7 +66,7 @@ def main() -> None:
         labelled_pool(engine, args.test_cache or args.cache or args.work / "cases", args.test, TEST_SEED), labels=True
     )
     count = max(1, round(args.share * len(pool)))
-    dice: dict[str, list[list[list[float]]]] = {PLAIN: [], SEMI: [], LONGER: []}
+    dice: dict[str, list[list[list[float]]]] = {}
     for arms in ((PLAIN, SEMI), (LONGER,)):
         for seed in range(args.seeds):
             order = np.random.default_rng(seed).permutation(len(pool))
@@ -76,9 +76,10 @@ def main() -> None:
             for name in arms:
                 chosen = shorter(recipe, 2 * args.steps) if name == LONGER else recipe
                 out = args.work / f"{name.split(',')[0]}-{seed}-{count}-{recipe_digest(chosen)}"
-                dice[name].append(dice_of(labelled, others if name == SEMI else [], test, chosen, out))
+                dice.setdefault(name, []).append(dice_of(labelled, others if name == SEMI else [], test, chosen, out))
                 print(f"{name:28} seed {seed}, {count} labels: Dice {np.nanmean(dice[name][-1]):.4f}", flush=True)
-    print(table({name: np.array(rows) for name, rows in dice.items()}, f"{count} of {len(pool)} labels, {args.steps} steps"))
+        title = f"{count} of {len(pool)} labels, {args.steps} steps"
+        print(table({name: np.array(rows) for name, rows in dice.items()}, title), flush=True)
 
 
 def recipe_digest(recipe: Recipe) -> str:
@@ -94,7 +95,7 @@ def table(dice: dict[str, np.ndarray], title: str) -> str:
         labels = " | ".join(f"{value:.3f}" for value in np.nanmean(rows, axis=(0, 1)))
         seeds = ", ".join(f"{value:.3f}" for value in of_case[name].mean(axis=1))
         lines.append(f"| {name} | {labels} | {seeds} | {of_case[name].mean():.4f} |")
-    for name in (PLAIN, LONGER):
+    for name in (name for name in (PLAIN, LONGER) if name in dice):
         gain = (of_case[SEMI] - of_case[name]).mean(axis=0)
         low, high = bootstrap_by_case(list(range(len(gain))), lambda rows, gain=gain: float(gain[rows].mean()))
         lines.append(f"gain over {name} [95 % over test cases]: {gain.mean():+.4f} [{low:+.4f}, {high:+.4f}]")
