@@ -34,6 +34,7 @@ ROOM_AIR_BELOW_HU = -935.0
 PURE_GAS_BELOW_HU = -970.0
 SMALLEST_LUNG_ML = 60.0
 LARGEST_GAS_ML = 1500.0
+ARM_MM = 55.0  # radius of no arm, and of every trunk
 SPINE_ABOVE_HU = 45.0
 CLOSING_MM = 8.0
 LOPSIDED = 0.25
@@ -266,12 +267,27 @@ def _spine(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, float, flo
         return None
     slices = body.any(axis=(0, 1))
     bone = np.where(body, np.clip(hu - 100.0, 0.0, 400.0), 0.0)[:, :, slices].mean(axis=2)
+    bone[~_trunk(body[:, :, slices].mean(axis=2) > 0.5, spacing)] = 0.0
     bone[:, int(np.median(np.nonzero(body)[1])) :] = 0.0
     column = ndimage.gaussian_filter(bone, (12.0 / spacing[0], 12.0 / spacing[1]))
     if column.max() < SPINE_ABOVE_HU:
         return None
     i, j = np.unravel_index(int(column.argmax()), column.shape)
     return float(i), float(j)
+
+
+def _trunk(body: Mask, spacing: tuple[float, float, float]) -> Mask:
+    """Where a disc wider than an arm fits into the body's shadow (i, j): a humerus beside the chest is as bright as the spine.
+
+    What the edge of the image cuts goes on behind it. The whole body where no disc fits.
+    """
+    margin = int(ARM_MM / min(spacing[:2])) + 2
+    padded = np.pad(body, margin, mode="edge")
+    fits = ndimage.distance_transform_edt(padded, sampling=spacing[:2]) > ARM_MM
+    if not fits.any():
+        return body
+    opened = ndimage.distance_transform_edt(~fits, sampling=spacing[:2]) <= ARM_MM
+    return np.asarray(opened[margin:-margin, margin:-margin] & body, dtype=np.bool_)
 
 
 def _lung_components(hu: NDArray[np.float32], air: Mask, voxel_ml: float) -> Mask:

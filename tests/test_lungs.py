@@ -109,6 +109,24 @@ def test_one_lung_alone_keeps_its_side(side):
     assert abs(masks.thorax_centre_ras_mm[0]) < 10
 
 
+@pytest.mark.parametrize("truncated", [False, True])
+def test_arms_beside_the_chest_are_not_the_spine(truncated):
+    chest = thorax()
+    affine = chest.affine.copy()
+    affine[0, 3] -= 20 * 4.0
+    hu = np.pad(chest.hu, ((20, 20), (0, 0), (0, 0)), constant_values=-1000)
+    r, a, _ = np.moveaxis(apply_affine(affine, np.moveaxis(np.indices(hu.shape), 0, -1).astype(float)), -1, 0)
+    from_arm = np.hypot(np.abs(r) - 205, a + 15)
+    hu[from_arm < 40] = 40
+    hu[from_arm < 14] = 1200
+    if truncated:
+        hu, affine = hu[8:-8], affine + np.pad([[32.0]], ((0, 3), (3, 0)))
+    masks = segment_lungs(Volume(hu, affine))
+    for side in ("left", "right"):
+        assert dice(masks.mask(side), truth(masks, side)) > 0.95
+    assert abs(apply_affine(masks.affine, np.array([masks.midline, 0.0, 0.0]))[0]) < 8
+
+
 def test_points_without_a_clear_side_have_none():
     masks = segment_lungs(thorax())
     assert masks.side_of((0.0, 0.0, 0.0)) is None
