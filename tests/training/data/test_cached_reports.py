@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,15 @@ from asap.models.load import LoadedAsap, load_model
 from asap.models.wordpiece import WordPiece
 from asap_training.bert_dropout import Dropout
 from asap_training.data import cache
-from asap_training.data.batch import collate
-from asap_training.data.cached_reports import AxisCrop, CachedReports, in_window, random_crop
+from asap_training.data.batch import Batch, collate
+from asap_training.data.cached_reports import AxisCrop, CachedReports, fill_window, random_crop
 from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.organ_masks import CLASSICAL, OrganSettings
 from asap_training.data.organ_shares import organ_runs, organ_shares
 from asap_training.data.report_tokens import text_encoder_digest
+from asap_training.loop.distributed import Ranks
 from asap_training.prepare import prepare
+from asap_training.pretrain import steps_of_data
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.recipes import asap_base_paper, asap_test
 from asap_training.total_loss import total_loss
@@ -36,6 +38,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = plain_cases(write_table(root / "raw", 3), 0.0)
     prepare(cases, options(root / "cache", OrganSettings("classical", CLASSICAL)), quiet)
     return root / "cache"
+
+
+def filled(shape: tuple[int, ...], part: np.ndarray, crops: list[AxisCrop]) -> np.ndarray:
+    window = np.empty(shape, part.dtype)
+    fill_window(window, part, crops)
+    return window
 
 
 @pytest.mark.parametrize("patch", [(16, 16, 8), (4, 4, 4), (3, 5, 2), (2, 2, 3)])
@@ -53,7 +61,7 @@ def test_shares_of_a_crop_are_those_of_counting_every_voxel(patch: tuple[int, in
     for flips in ([], [0], [1, 2], [0, 1, 2]):
         crops = [random_crop(size, wanted, rng) for size, wanted in zip(labels.shape, window, strict=True)]
         sources = [crop.sources(n, flip=axis in flips) for axis, (crop, n) in enumerate(zip(crops, window, strict=True))]
-        shown = np.flip(in_window(labels[tuple(c.outer for c in crops)], crops, window), flips)
+        shown = np.flip(filled(window, labels[tuple(c.outer for c in crops)], crops), flips)
         a, b, c = patch
         tokens = shown.reshape(3, a, 3, b, 3, c).transpose(0, 2, 4, 1, 3, 5).reshape(27, -1)
         wanted = np.stack([(tokens == organ).mean(1) for organ in range(9)], axis=1)
@@ -69,7 +77,7 @@ def test_what_lies_outside_is_mirrored_as_numpy_does(size: int, pad: int, after:
     window = size + pad + after
     crop = AxisCrop(0, size, pad)
     wanted = np.pad(part, (pad, after), mode="reflect")
-    assert np.array_equal(in_window(part, [crop] * 3, (window, window, window)), wanted)
+    assert np.array_equal(filled((window, window, window), part, [crop] * 3), wanted)
     assert np.array_equal(part[np.ix_(*[crop.sources(window, flip=False)] * 3)], wanted)
 
 
@@ -135,6 +143,26 @@ def test_samples_depend_on_the_number_alone(folder: Path) -> None:
         assert torch.equal(a.report_masked_BL, b.report_masked_BL)
         assert torch.equal(a.organs_BNC, b.organs_BNC)  # type: ignore[arg-type]
     assert not torch.equal(first[0].volume_1HWD, first[3].volume_1HWD)
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_batch_made_at_once_is_its_samples_to_the_bit(folder: Path, workers: int) -> None:
+    """Through the loader of a run, which goes on at any sample."""
+    source = CachedReports(folder, asap_test(), TOKENIZER)
+    ranks = Ranks(0, 1, torch.device("cpu"))
+    size = asap_test().optimisation.batch
+    made = [
+        batch
+        for batches, _ in steps_of_data(source, asap_test(), ranks, position=4, total=40, workers=workers)
+        for batch in batches
+    ]
+    assert len(made) == 36 // size
+    for number, batch in enumerate(made):
+        wanted = collate([source[n] for n in range(4 + number * size, 4 + (number + 1) * size)])
+        for field in fields(Batch):
+            one, other = getattr(batch, field.name), getattr(wanted, field.name)
+            assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one is other is None, field.name
+    assert made[0].volume_B1HWD.dtype == torch.int16
 
 
 def test_left_and_right_stay_where_the_sentence_says(folder: Path) -> None:

@@ -127,15 +127,22 @@ class Source(Protocol):
         """The same source, its samples with the kept states of this frozen text encoder where it has them."""
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples -> batch. Organ shares are kept when every sample has them."""
+def collate(samples: Sequence[Sample] | Batch) -> Batch:
+    """Samples -> batch; a source that makes whole batches has done it already."""
+    if isinstance(samples, Batch):
+        return samples
+    # By numpy, whose fresh memory comes in large pages: half the time.
+    return collated(samples, torch.from_numpy(np.stack([s.volume_1HWD.numpy() for s in samples])))
+
+
+def collated(samples: Sequence[Sample], volume_B1HWD: Tensor) -> Batch:
+    """Samples and their volumes side by side -> batch. Organ shares are kept when every sample has them."""
     sentences = max(1, *(len(s.sentence_keys_S) for s in samples))
     organs = [s.organs_NC for s in samples if s.organs_NC is not None]
     states = [s.findings_states_LD for s in samples if s.findings_states_LD is not None]
     regions = [F.pad(s.regions_SN, (0, 0, 0, sentences - len(s.regions_SN))) for s in samples]
     return Batch(
-        # By numpy, whose fresh memory comes in large pages: half the time.
-        volume_B1HWD=torch.from_numpy(np.stack([s.volume_1HWD.numpy() for s in samples])),
+        volume_B1HWD=volume_B1HWD,
         organs_BNC=torch.stack(organs) if len(organs) == len(samples) else None,
         findings_ids_BL=_padded([s.findings_ids_L for s in samples]),
         findings_sentences_BL=_padded([s.findings_sentences_L for s in samples]),

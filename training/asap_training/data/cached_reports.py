@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from asap.errors import InputError
 from asap.models.wordpiece import WordPiece
 from asap_training.bert_dropout import NO_DROPOUT
 from asap_training.data import cache
-from asap_training.data.batch import HU_LIMIT, Sample
+from asap_training.data.batch import HU_LIMIT, Batch, Sample, collated
 from asap_training.data.cache import CaseRecord
 from asap_training.data.case import Split
 from asap_training.data.organ_shares import organ_shares
@@ -100,13 +101,24 @@ class CachedReports:
         return other
 
     def __getitem__(self, number: int) -> Sample:
+        return self._sample(number, np.empty(self._shape, np.int16))
+
+    def __getitems__(self, numbers: Sequence[int]) -> Batch:
+        """The batch of these samples, as `collate` makes it; PyTorch's loader asks for this. No volume is copied into it."""
+        hu_BHWD = np.empty((len(numbers), *self._shape), np.int16)
+        samples = [self._sample(number, hu_HWD) for number, hu_HWD in zip(numbers, hu_BHWD, strict=True)]
+        return collated(samples, torch.from_numpy(hu_BHWD)[:, None])
+
+    def _sample(self, number: int, window_HWD: NDArray[np.int16]) -> Sample:
+        """The sample, its volume in the memory given."""
         seed = self._recipe.optimisation.seed
         _, index = case_of(number, seed, self.cases)
         rng = sample_rng(seed, number)
         record = self._record(self._cases[index])
         crops = [random_crop(size, wanted, rng) for size, wanted in zip(record.shape, self._shape, strict=True)]
         flips = self._flips(record, rng)
-        hu_HWD = torch.from_numpy(self._volume(record, crops, flips))
+        self._fill(window_HWD, record, crops, flips)
+        hu_HWD = torch.from_numpy(window_HWD)
         if rng.random() < SHIFT_SHARE:
             hu_HWD.add_(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
         ids, sentences = record.findings
@@ -130,13 +142,13 @@ class CachedReports:
         chosen = [axis for axis in range(3) if rng.random() < FLIP_SHARE]
         return [axis for axis in chosen if not (axis == 0 and record.names_side and self._recipe.keep_sides)]
 
-    def _volume(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> NDArray[np.int16]:
-        """The crop of the stored HU, turned round along `flips`, in a window."""
+    def _fill(self, window_HWD: NDArray[np.int16], record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> None:
+        """Put the crop of the stored HU, turned round along `flips`, in the window."""
         stored = cache.open_array(cache.case_path(self._folder, record.case, "volume.b2nd"))
         placed = [
             crop.flipped(n) if axis in flips else crop for axis, (crop, n) in enumerate(zip(crops, self._shape, strict=True))
         ]
-        return in_window(np.flip(stored[tuple(crop.outer for crop in crops)], flips), placed, self._shape)
+        fill_window(window_HWD, np.flip(stored[tuple(crop.outer for crop in crops)], flips), placed)
 
     def _organ_shares(self, record: CaseRecord, crops: list[AxisCrop], flips: list[int]) -> Tensor | None:
         """Share of each token per class [N, C], the background first; classes the cache does not have are 0."""
@@ -156,13 +168,12 @@ def random_crop(size: int, window: int, rng: np.random.Generator) -> AxisCrop:
     return AxisCrop(start, kept, (window - kept) // 2)
 
 
-def in_window(part: NDArray[Any], crops: list[AxisCrop], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """`part` at its place in a window of this shape; what lies outside is mirrored, as numpy's "reflect" padding does.
+def fill_window(window: NDArray[Any], part: NDArray[Any], crops: list[AxisCrop]) -> None:
+    """Put `part` at its place in the window; what lies outside is mirrored, as numpy's "reflect" padding does.
 
     Plane by plane, so that what is written twice is still in the processor's cache.
     """
-    window = np.empty(shape, part.dtype)
-    across, along, up = (mirrored(crop, n) for crop, n in zip(crops, shape, strict=True))
+    across, along, up = (mirrored(crop, n) for crop, n in zip(crops, window.shape, strict=True))
     columns, slices = crops[1].inner, crops[2].inner
     for source, plane in zip(part, window[crops[0].inner], strict=True):
         plane[columns, slices] = source
@@ -172,7 +183,6 @@ def in_window(part: NDArray[Any], crops: list[AxisCrop], shape: tuple[int, int, 
             plane[to] = plane[shown]
     for to, shown in across:
         window[to] = window[shown]
-    return window
 
 
 def mirrored(crop: AxisCrop, window: int) -> list[tuple[slice, slice]]:
