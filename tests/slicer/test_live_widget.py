@@ -146,7 +146,7 @@ def test_question_evidence_verdict_and_an_organ(server: LiveServer, tmp_path: Pa
         desk.choose_ct()
         allow_and_encode(desk)
         panel, logic = desk.widget.question_panel, desk.widget.logic
-        for number, question in enumerate(("Is there a pleural effusion?", "How large is the mass?", "Is there a fracture?")):
+        for number, question in enumerate(("Is there a pleural effusion?", "How large is the mass?", "Is there a pneumothorax?")):
             panel.ask(question)
             desk.until(lambda number=number: panel.history.topLevelItemCount == number + 1, LONG_S)
         assert [one.draft.split()[0] for one in logic.review.answers][::2] == ["Yes.", "No."]
