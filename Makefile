@@ -18,10 +18,13 @@ demo: $(VENV)/$(if $(HEADLESS),.run,.bench)
 serve: $(VENV)/.server
 	$(VENV)/bin/asap serve
 
-test: $(VENV)/.dev check test-numpy2
+# Installs and checks are one process each: two at a time.
+test:
+	$(MAKE) -j2 --output-sync=target environments
+	$(MAKE) -j2 --output-sync=target check test-numpy2
 	$(PYTEST) -m "not long"
 
-# Both environments of the tests: `make -j2 environments` fills them side by side.
+# Both environments of the tests.
 environments: $(VENV)/.dev .venv-numpy2/.ready
 
 quick: $(VENV)/.dev
