@@ -8,20 +8,19 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from asap.chest import chest_check
 from asap.drafts import Draft, FindingLabel
 from asap.errors import NotChestError, OutputError
-from asap.grounding import Grounding, peak_ras_mm
+from asap.grounding import Grounding
 from asap.inference.answering import Answerer, Measure
-from asap.inference.calibration import Calibration, concept_of
+from asap.inference.calibration import Calibration
 from asap.inference.course import Course, Progress, Stage, no_progress
 from asap.inference.drafting import DEFAULT_THRESHOLD, claims_of, claims_of_text, draft_of, sizes_by
 from asap.inference.feature_store import FeatureStore, settings_digest
-from asap.inference.features import FeatureCache, SentenceCache, ShiftedCells, StudyFeatures
+from asap.inference.features import FeatureCache, ShiftedCells, StudyFeatures
 from asap.inference.finding_curves import Curves, curves_of_grounding
 from asap.inference.finding_readers import FindingReaders
 from asap.inference.grounder import Grounder
@@ -29,7 +28,7 @@ from asap.inference.lesions import LesionSegmenter
 from asap.inference.network_image import NetworkImages
 from asap.inference.organs import OrganSegmenter
 from asap.inference.presence import ctrate_probabilities
-from asap.inference.side import side_check
+from asap.inference.sentence_grounding import SentenceGrounding
 from asap.inference.sought_lesions import sought_lesions
 from asap.lungs import SEGMENTATION_PAUSES, LungMasks, segment_lungs
 from asap.models.load_segmentation import SegmentationHeads
@@ -41,10 +40,8 @@ from asap.report import Sentence
 from asap.segment_types import LESIONS_TARGET, SegmentType, organ_keys
 from asap.segmentation import Segment, Segmentation
 from asap.text.questions import read_question
-from asap.volume import HASHED_ROWS, Affine, Volume, apply_affine, corner_indices
+from asap.volume import HASHED_ROWS, Volume, apply_affine, corner_indices
 
-# A region is cut at half of the map's highest value: the full width at half maximum, whatever the model's scale.
-REGION_LEVEL = 0.5
 WHOLE = ((0, 0, 0),)
 HALF_CELL_SHIFTS = tuple((i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1))
 # Usual seconds on two cores; only their ratios matter, for the share of the work that is reported.
@@ -74,10 +71,10 @@ class Engine:
         self._images = NetworkImages(grounder.grid)
         self.organs = OrganSegmenter(self._images, segmentation)
         self.lesions = LesionSegmenter(grounder, self._images, segmentation)
-        self._sentences = SentenceCache()
-        self._calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
+        calibration = Calibration.from_manifest(grounder.calibration) if grounder.calibration is not None else None
         self._settings = settings_digest(grounder)
-        self.findings = FindingReaders(grounder, curves_of_grounding(self._calibration) if curves is None else curves)
+        self.findings = FindingReaders(grounder, curves_of_grounding(calibration) if curves is None else curves)
+        self._sentences = SentenceGrounding(grounder, calibration, self.findings)
 
     def encode(
         self,
@@ -106,7 +103,7 @@ class Engine:
         if features is None:
             lungs = self._lungs(ras, course)
             encoded = [self._encode_window(ras, lungs, shift, course, frugal=frugal) for shift in shifts]
-            windows, correction_NK = tuple(window for window, _ in encoded), encoded[0][1]
+            windows, (_, correction_NK) = tuple(window for window, _ in encoded), encoded[0]
             grid, digest = self.grounder.grid, self.grounder.weights_sha256
             body = lungs.cropped_to_body()
             features = StudyFeatures(identity, ras.affine, ras.shape, digest, grid.tokens, windows, body, correction_NK)
@@ -132,9 +129,7 @@ class Engine:
 
     def ground(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         """One answer per sentence, in order. A sentence that names nothing to show gets its reason and no map."""
-        asked = [sentence for sentence in sentences if sentence.localisable]
-        answers = iter(self._answers(features, asked) if asked else [])
-        return [next(answers) if sentence.localisable else self._reason_only(features, sentence) for sentence in sentences]
+        return self._sentences.ground(features, sentences)
 
     def segment(
         self,
@@ -305,91 +300,4 @@ class Engine:
         image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels, pause=course.pause)
         course.begin_next()
         encoded = self.grounder.encode_image(image, pause=course.pause, frugal=frugal)
-        return ShiftedCells(shift, encoded.cells_NC, grid), encoded.correction_NK
-
-    def _answers(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
-        rows_ST = self._rows(sentences)
-        match_SN = [self.grounder.match(rows_ST, window.cells_NC) for window in features.windows]
-        inside = np.concatenate([window.grid.inside.ravel() for window in features.windows])
-        flat_SN = torch.cat(match_SN, dim=1).masked_fill(~torch.from_numpy(inside), float("-inf"))
-        heat_SN = self._heat(flat_SN)
-        # The curve was fitted on one field of view: the best of eight would be read as surer than it is.
-        first_SN = flat_SN[:, : match_SN[0].shape[1]]
-        evidence_S = self.grounder.evidence(first_SN) if self._calibration is not None else None
-        inside_ABC, affine = self._map(features, torch.from_numpy(inside).float())
-        answers = []
-        for index, sentence in enumerate(sentences):
-            heatmap, _ = self._map(features, heat_SN[index])
-            confidence = None
-            if self._calibration is not None and evidence_S is not None:
-                confidence = self._calibration.confidence(float(evidence_S[index]), concept_of(sentence))
-            peak = peak_ras_mm(heatmap, affine, inside_ABC > 0)
-            answers.append(self._grounding(features, sentence, heatmap, affine, peak=peak, confidence=confidence))
-        return answers
-
-    def _rows(self, sentences: Sequence[Sentence]) -> Tensor:
-        known = {sentence.text: self._sentences.find(sentence.text) for sentence in sentences}
-        new = [s for s in {s.text: s for s in sentences}.values() if known[s.text] is None]
-        if new:
-            for sentence, row_T in zip(new, self.grounder.encode_sentences(new), strict=True):
-                self._sentences.add(sentence.text, row_T)
-                known[sentence.text] = row_T
-        return torch.stack([row for sentence in sentences if (row := known[sentence.text]) is not None])
-
-    def _heat(self, match_SN: Tensor) -> Tensor:
-        """Heat of every cell; cells in the padding take no part and stay cold."""
-        seen = torch.isfinite(match_SN)
-        lowest = match_SN.masked_fill(~seen, float("inf")).amin(dim=1, keepdim=True)
-        return self.grounder.heat(torch.where(seen, match_SN, lowest)).masked_fill(~seen, 0.0)
-
-    def _map(self, features: StudyFeatures, heat_N: Tensor) -> tuple[NDArray[np.float32], Affine]:
-        per_window = heat_N.reshape(len(features.windows), *features.tokens).numpy().astype(np.float32)
-        first = features.windows[0].grid.token_affine
-        if not features.fine:
-            return per_window[0], first
-        a, b, c = features.tokens
-        fine = np.zeros((2 * a, 2 * b, 2 * c), dtype=np.float32)
-        for window, heat in zip(features.windows, per_window, strict=True):
-            fine[window.shift[0] :: 2, window.shift[1] :: 2, window.shift[2] :: 2] = heat
-        halved = first.copy()
-        halved[:3, :3] /= 2
-        return fine, halved
-
-    def _grounding(
-        self,
-        features: StudyFeatures,
-        sentence: Sentence,
-        heatmap: NDArray[np.float32],
-        affine: Affine,
-        *,
-        peak: tuple[float, float, float],
-        confidence: float | None,
-    ) -> Grounding:
-        answer = Grounding(
-            sentence=sentence,
-            heatmap=heatmap,
-            affine=affine,
-            threshold=REGION_LEVEL * float(heatmap.max()),
-            peak_ras_mm=peak,
-            confidence=confidence,
-            tokens=None,
-            side_check=side_check(features.lungs, sentence, peak),
-            reason=None,
-            weights_sha256=features.weights_sha256,
-        )
-        region = answer.region()
-        return replace(answer, tokens=int(region.sum()) if region is not None else None)
-
-    def _reason_only(self, features: StudyFeatures, sentence: Sentence) -> Grounding:
-        return Grounding(
-            sentence=sentence,
-            heatmap=None,
-            affine=features.windows[0].grid.token_affine,
-            threshold=None,
-            peak_ras_mm=None,
-            confidence=None,
-            tokens=None,
-            side_check="not applicable",
-            reason=sentence.reason,
-            weights_sha256=features.weights_sha256,
-        )
+        return ShiftedCells(shift, encoded.cells_NC, grid, encoded.calcium_NK), encoded.correction_NK

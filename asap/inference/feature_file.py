@@ -18,7 +18,7 @@ from asap.inference.features import ShiftedCells, StudyFeatures, Triple
 from asap.lungs import LungMasks
 from asap.preprocess import GridMap
 
-FORMAT = "asap features 1"
+FORMAT = "asap features 2"
 UNSEALED = "seal:" + "0" * 64
 MASKS = ("left", "right", "airway", "body")
 MAX_JSON_BYTES = 2**20
@@ -50,6 +50,8 @@ def features_to_bytes(features: StudyFeatures, settings: str) -> bytes:
     for number, window in enumerate(features.windows):
         tensors[f"cells_{number}"] = window.cells_NC.contiguous()
         tensors[f"inside_{number}"] = _bits(window.grid.inside)
+        if window.calcium_NK is not None:
+            tensors[f"calcium_{number}"] = window.calcium_NK.contiguous()
     if features.correction_NK is not None:
         tensors["found"] = features.correction_NK.contiguous()
     # One entry only: safetensors writes several in an order that changes.
@@ -91,14 +93,14 @@ def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatur
         grid = GridMap(
             np.array(entry["voxel_affine"]), np.array(entry["token_affine"]), _mask(tensors[f"inside_{number}"], tokens)
         )
-        cells_NC = tensors[f"cells_{number}"]
-        if cells_NC.dim() != 2 or cells_NC.shape[0] != grid.inside.size:
+        cells_NC, calcium_NK = tensors[f"cells_{number}"], tensors.get(f"calcium_{number}")
+        if not all(_per_cell(tensor, grid) for tensor in (cells_NC, calcium_NK) if tensor is not None):
             raise DamagedFeaturesError
-        windows.append(ShiftedCells(_triple(entry["shift"]), cells_NC, grid))
+        windows.append(ShiftedCells(_triple(entry["shift"]), cells_NC, grid, calcium_NK))
     lungs = record["lungs"]
     left, right, airway, body = (_mask(tensors[name], _triple(lungs["shape"])) for name in MASKS)
     correction_NK = tensors.get("found")
-    if correction_NK is not None and (correction_NK.dim() != 2 or correction_NK.shape[0] != windows[0].grid.inside.size):
+    if correction_NK is not None and not _per_cell(correction_NK, windows[0].grid):
         raise DamagedFeaturesError
     masks = LungMasks(left, right, airway, body, np.array(lungs["affine"]), lungs["midline"])
     return StudyFeatures(
@@ -111,6 +113,11 @@ def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatur
         masks,
         correction_NK,
     )
+
+
+def _per_cell(tensor: Tensor, grid: GridMap) -> bool:
+    """Whether a tensor has a row for each cell of a grid."""
+    return tensor.dim() == 2 and tensor.shape[0] == grid.inside.size
 
 
 def _bits(mask: NDArray[np.bool_]) -> Tensor:

@@ -20,19 +20,27 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class ShiftedCells:
-    """Features of one field of view. shift: in half cells along each axis (0 or 1). cells_NC: [N, C]."""
+    """Features of one field of view. shift: in half cells along each axis (0 or 1). cells_NC: [N, C].
+
+    calcium_NK: float16, calcium measured in each cell (`asap.inference.calcium`); None for a model that tells no organs.
+    """
 
     shift: Triple
     cells_NC: Tensor
     grid: GridMap
+    calcium_NK: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """What a model keeps of one field of view. cells_NC: [N, C]. correction_NK: float16, what a finding head adds, or None."""
+    """What a model keeps of one field of view.
+
+    cells_NC: [N, C]. correction_NK: float16, what a finding head adds, or None. calcium_NK: as of `ShiftedCells`.
+    """
 
     cells_NC: Tensor
     correction_NK: Tensor | None = None
+    calcium_NK: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +63,8 @@ class StudyFeatures:
     @property
     def bytes(self) -> int:
         """Memory the features and the lung masks take."""
-        kept = [window.cells_NC for window in self.windows] + ([] if self.correction_NK is None else [self.correction_NK])
-        cells = sum(tensor.numel() * tensor.element_size() for tensor in kept)
+        kept = [self.correction_NK, *(tensor for window in self.windows for tensor in (window.cells_NC, window.calcium_NK))]
+        cells = sum(tensor.numel() * tensor.element_size() for tensor in kept if tensor is not None)
         return cells + sum(mask.nbytes for mask in (self.lungs.left, self.lungs.right, self.lungs.airway, self.lungs.body))
 
     @property

@@ -2,7 +2,7 @@
 
 A finding's statement without a side is matched with every cell, in several wordings whose log-odds are averaged; a model's
 finding head, where it has one, corrects them. What is read off a region (a side, a lobe) is the mean of its best few cells, as
-for the confidence of a grounded sentence.
+for the confidence of a grounded sentence. Calcium is not matched but measured (`asap.inference.calcium`).
 Axes: N cells, K findings, S sentences.
 """
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from asap.drafts import Point
 from asap.grounding import peak_ras_mm
+from asap.inference.calcium import BEDS
 from asap.inference.calibration import best_mean, log_odds
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
@@ -62,6 +63,7 @@ class FindingMaps:
         self._cells_NC, self._grid = window.cells_NC, window.grid
         self._maps = known
         self._head, self._correction_NK = grounder.finding_head, features.correction_NK
+        self._calcium_NK = window.calcium_NK
 
     @cached_property
     def seen(self) -> Mask:
@@ -112,7 +114,9 @@ class FindingMaps:
             yield number / len(missing)
 
     def log_odds(self, concept: str) -> Tensor:
-        """Log-odds that each cell holds the finding, [N]."""
+        """Log-odds that each cell holds the finding, [N]; where calcium is the finding, the logarithm of its amount."""
+        if concept in BEDS and self._calcium_NK is not None:
+            return self._calcium_NK[:, list(BEDS).index(concept)].float()
         if concept not in self._maps:
             stated_N1 = self._rows.stated(self._grounder, self._cells_NC, (concept,))
             self._maps[concept] = self._corrected(concept, stated_N1[:, 0].contiguous())

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from asap.inference.calcium import BEDS, BONE_SENTENCE, calcium_in_cells
 from asap.inference.calibration import LOG_ODDS_LIMIT, best_log_odds, best_mean
 from asap.inference.features import EncodedImage
 from asap.models.asap import Asap
@@ -24,6 +25,7 @@ from asap.models.wordpiece import WordPiece
 from asap.pause import Pause, no_pause
 from asap.preprocess import GridConfig
 from asap.report import Sentence
+from asap.text.read import read_sentence
 
 # Tokens computed together where memory is short: a tenth of the published grid.
 FRUGAL_ROWS = 256
@@ -172,7 +174,7 @@ class MiniGrounder:
         self._model = model.eval()
         self._parts, self._features = model.config.parts, model.config.features
         self.finding_head = finding_head
-        self.cost = EncoderCost(model.image.pauses + (finding_head is not None), MINI_SECONDS)
+        self.cost = EncoderCost(model.image.pauses + (finding_head is not None) + 1, MINI_SECONDS)
         self.device = PROCESSOR
 
     def place(self, device: torch.device) -> None:
@@ -195,12 +197,14 @@ class MiniGrounder:
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=rounded):
             stages = self._model.image.stages(image, pause=give_way, rows=FRUGAL_ROWS if frugal else None)
             cells_NC = self._model.image.features(stages)[0].flatten(1).to(torch.bfloat16).cpu()
-            if self.finding_head is None:
-                return EncodedImage(cells_NC)
-            give_way()
-            correction_BKhwd = self.finding_head.model(*head_inputs(stages, image))
-        correction_NK = correction_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
-        return EncodedImage(cells_NC, correction_NK.to(torch.float16).contiguous().cpu())
+            correction_NK = None
+            if self.finding_head is not None:
+                give_way()
+                correction_BKhwd = self.finding_head.model(*head_inputs(stages, image))
+                correction_NK = correction_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+                correction_NK = correction_NK.to(torch.float16).contiguous().cpu()
+        pause()
+        return EncodedImage(cells_NC, correction_NK, self._calcium(image_11HWD, cells_NC))
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -218,6 +222,11 @@ class MiniGrounder:
     def heat(self, match_SN: Tensor) -> Tensor:
         """Probability."""
         return match_SN.exp()
+
+    def _calcium(self, image_11HWD: Tensor, cells_NC: Tensor) -> Tensor:
+        sentences = [read_sentence(text) for text in (*(bed.sentence for bed in BEDS.values()), BONE_SENTENCE)]
+        *shares_KN, bone_N = self.match(self.encode_sentences(sentences), cells_NC).exp()
+        return calcium_in_cells(image_11HWD, torch.stack(shares_KN), bone_N, self.grid.tokens, self.grid.spacing_mm[0])
 
     def evidence(self, match_SN: Tensor) -> Tensor:
         """Log-odds of the best few cells."""
