@@ -12,9 +12,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from asap.phantom.case import generate_case
-from asap.phantom.case_files import save_case
+from asap.phantom.case_files import load_case, save_case
 from asap.phantom.findings import CONCEPTS
-from asap_training.ablation import command, measures, rows
+from asap_training.ablation import boxes, command, measures, rows
 from asap_training.ablation.features import Frozen
 from asap_training.ablation.result import results
 from asap_training.data.batch import collate
@@ -110,6 +110,42 @@ def test_a_grid_that_is_not_cubic_takes_a_step() -> None:
     assert torch.isfinite(loss)
 
 
+def test_a_box_tells_what_it_shows_and_nothing_else(tmp_path: Path) -> None:
+    """Findings outside a box are not told, those cut by its faces not denied, and its voxels and regions stay where they were."""
+    case = generate_case(4, spacing_mm=6.0, required=("mass", "consolidation"))
+    case = replace(case, findings=tuple(f for f in case.findings if f.concept in ("mass", "consolidation")))
+    rng = np.random.default_rng(0)
+    lungs = np.argwhere(case.organs["lung"])
+    told: set[bool] = set()
+    for centre in lungs[:: len(lungs) // 10]:
+        box = boxes.box_of(case, centre.astype(float), rng, held_out=False)
+        start = np.rint(case.volume.voxel_from_world(box.volume.world_from_voxel(np.zeros(3)))).astype(int)
+        cube = tuple(slice(s, s + n) for s, n in zip(start, box.volume.shape, strict=True))
+        assert (box.volume.hu == case.volume.hu[cube]).all()
+        whole = np.any([finding.region for finding in case.findings], axis=0)[cube]
+        assert all(not (finding.region & ~whole).any() and finding.region.any() for finding in box.findings)
+        inside = {finding.concept for finding in case.findings if finding.region[cube].any()}
+        assert {finding.concept for finding in box.findings} <= inside
+        assert not {s.kind for s in box.sentences if s.assertion == "absent"} & inside
+        assert all(s.region is None or s.region.any() for s in box.sentences)
+        told.add(bool(box.findings))
+        save_case(tmp_path, box)
+        assert [s.text for s in load_case(tmp_path).sentences] == [s.text for s in box.sentences]
+    assert told == {True, False}
+
+
+def test_boxes_are_cut_once_and_know_their_case(tmp_path: Path) -> None:
+    for seed, required in ((1, ("mass",)), (2, ("consolidation",))):
+        save_case(tmp_path / "cases" / f"case-{seed:07d}", generate_case(seed, spacing_mm=6.0, required=required))
+    (tmp_path / "cases" / "case-0000009").mkdir()  # a case whose making was stopped
+    out = boxes.cut_boxes(tmp_path / "cases", tmp_path / "out", held_out=True)
+    files = sorted(out.glob("*/case.npz"))
+    assert {number for number in boxes.case_numbers([file.parent for file in files])} == {1, 2}
+    before = [file.stat().st_mtime_ns for file in files]
+    boxes.cut_boxes(tmp_path / "cases", out, held_out=True)
+    assert [file.stat().st_mtime_ns for file in sorted(out.glob("*/case.npz"))] == before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_rows_are_trained_measured_and_shown(
@@ -119,12 +155,12 @@ def test_rows_are_trained_measured_and_shown(
         for seed in range(first, first + 4):
             required = ("mass", "consolidation", "nodule", "ground_glass")[seed % 4 :][:1]
             save_case(tmp_path / folder / f"case-{seed:07d}", generate_case(seed, spacing_mm=6.0, required=required))
-    monkeypatch.setattr(rows, "GRID", (6, 6, 6))
-    monkeypatch.setattr(rows, "SPACING_MM", (7.0, 7.0, 7.0))
+    monkeypatch.setattr(rows, "GRID", (4, 4, 4))
+    monkeypatch.setattr(rows, "SPACING_MM", (8.0, 8.0, 8.0))
     monkeypatch.setattr("asap_training.ablation.text_encoder.STEPS", 3)
     monkeypatch.setattr(measures, "FEWEST", 1)
     folders = ["--cases", str(tmp_path / "cases"), "--held", str(tmp_path / "held"), "--out", str(tmp_path / "out")]
-    small_run = ["--steps", "2", "--batch", "2", "--probe-cases", "4", "--held-cases", "4", "--workers", "0"]
+    small_run = ["--steps", "2", "--batch", "2"]
     names = ["image", "global-contrast", "corrected"]
     monkeypatch.setattr(sys, "argv", ["asap-train ablation", *folders, "--rows", *names, *small_run])
     command.main()

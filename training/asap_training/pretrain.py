@@ -29,7 +29,7 @@ from asap_training.config import MiniRecipe
 from asap_training.data.batch import Batch, Source, collate
 from asap_training.data.cache import SETTINGS
 from asap_training.data.cached_reports import CachedReports
-from asap_training.data.generated_reports import GeneratedReports
+from asap_training.data.generated_reports import generated_reports
 from asap_training.data.report_tokens import text_encoder_digest
 from asap_training.data.sampler import numbers
 from asap_training.initial_weights import Start, start_from
@@ -229,7 +229,7 @@ def main() -> None:
         recipe = with_options(RECIPES[arguments.recipe](), arguments)
         tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
         prepared = (arguments.cases / SETTINGS).exists()
-        source = (CachedReports if prepared else GeneratedReports)(arguments.cases, recipe, tokenizer)
+        source = (CachedReports if prepared else generated_reports)(arguments.cases, recipe, tokenizer)
         start = Start(arguments.weights, arguments.text_encoder, arguments.image_blocks)
         if recipe.name != "asap_test" and start.weights is None and start.text_encoder is None:
             raise InputError("The text encoder is not trained here: name one (--text-encoder), or imported weights (--weights).")

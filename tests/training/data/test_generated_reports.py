@@ -15,7 +15,8 @@ from asap.models.catalog import TEST_WORDS
 from asap.models.wordpiece import MASK, PAD, WordPiece
 from asap.phantom.case import PhantomCase, generate_case
 from asap.phantom.case_files import save_case
-from asap_training.data.generated_reports import ORGANS, GeneratedReports
+from asap_training.data.fields_of_view import ORGANS, FieldsOfView
+from asap_training.data.generated_reports import GeneratedReports, generated_reports, network_grid
 from asap_training.recipes import Recipe, asap_base_paper, asap_test
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def long_text(recipe: Recipe) -> Recipe:
 
 def source(tmp_path: Path, recipe: Recipe) -> GeneratedReports:
     save_case(tmp_path / "case-0000003", case())
-    return GeneratedReports(tmp_path, recipe, WordPiece.from_vocabulary(TEST_WORDS, recipe.model.text.max_positions))
+    return generated_reports(tmp_path, recipe, WordPiece.from_vocabulary(TEST_WORDS, recipe.model.text.max_positions))
 
 
 def test_sentences_regions_and_keys_agree(tmp_path: Path) -> None:
@@ -108,8 +109,26 @@ def test_the_same_number_is_the_same_sample(tmp_path: Path) -> None:
 
 def test_an_empty_folder_and_a_foreign_tokenizer_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="asap-train generate"):
-        GeneratedReports(tmp_path, asap_test(), WordPiece.from_vocabulary(TEST_WORDS, 16))
+        generated_reports(tmp_path, asap_test(), WordPiece.from_vocabulary(TEST_WORDS, 16))
     (tmp_path / "case-0000001").mkdir()
     (tmp_path / "case-0000001" / "case.npz").touch()
     with pytest.raises(InputError, match="tokenizer"):
-        GeneratedReports(tmp_path, asap_test(), WordPiece.from_vocabulary((*TEST_WORDS, "more"), 16))
+        generated_reports(tmp_path, asap_test(), WordPiece.from_vocabulary((*TEST_WORDS, "more"), 16))
+
+
+def test_kept_fields_of_view_are_few_and_the_same_in_any_order(tmp_path: Path) -> None:
+    """What is kept saves time and decides nothing: a sample stays a pure function of its number."""
+    recipe = long_text(asap_test())
+    source(tmp_path, recipe)
+    tokenizer = WordPiece.from_vocabulary(TEST_WORDS, recipe.model.text.max_positions)
+
+    def kept() -> FieldsOfView:
+        return FieldsOfView(tmp_path, network_grid(recipe.model.encoder), kept_per_case=2)
+
+    forwards, backwards = (GeneratedReports(kept(), recipe, tokenizer) for _ in range(2))
+    there, back = [forwards[n] for n in range(8)], [backwards[n] for n in reversed(range(8))][::-1]
+    for one, other in zip(there, back, strict=True):
+        for name in ("volume_1HWD", "regions_SN", "organs_NC", "noise_N"):
+            assert torch.equal(getattr(one, name), getattr(other, name))
+    fields, rng = kept(), np.random.default_rng(0)
+    assert len({id(fields.draw(0, rng)) for _ in range(12)}) == 2

@@ -17,7 +17,7 @@ from asap.io.nifti_write import write_nifti
 from asap.io.read import read_labels, read_volume
 from asap.volume import apply_affine
 from asap_training.data.case import RawCase
-from asap_training.data.generated_reports import ORGANS as GENERATED_ORGANS
+from asap_training.data.fields_of_view import ORGANS as GENERATED_ORGANS
 from asap_training.data.image import ImageSettings, PreparedImage, prepared_image, resampled
 from asap_training.data.organ_masks import ORGANS, OrganSettings, on_grid, organ_labels, read_classes
 from tests.reference import reference_data

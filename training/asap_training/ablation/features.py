@@ -5,25 +5,37 @@ Axes: R cases, N tokens, D width, C organ classes, F findings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from asap.models.asap import Asap
 from asap.models.wordpiece import WordPiece
 from asap.phantom.case import PhantomCase
-from asap.phantom.case_files import load_case
 from asap.phantom.findings import CONCEPTS
 from asap.preprocess import GridConfig, GridMap, to_network_grid
+from asap_training.ablation.boxes import box_centre_ras_mm, boxes_in
 from asap_training.data.cells import cell_fractions
-from asap_training.data.generated_cases import thorax_centre_ras_mm
-from asap_training.data.generated_reports import ORGANS
+from asap_training.data.fields_of_view import ORGANS
 
-TOKENS_PER_CASE = 160
+TOKENS_PER_CASE = 64
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A box as a model sees it, and what is known of it: the organs' share of each token, the findings of `CONCEPTS`."""
+
+    image_11HWD: Tensor
+    organs_NC: Floats
+    findings_F: NDArray[np.bool_]
+    report: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +55,31 @@ class Frozen:
         return Frozen(self.image_RD[rows], self.report_RD[rows], self.findings_RF[rows], self.tokens_TD, self.organs_TC)
 
 
+def shown_boxes(boxes: Path, grid: GridConfig, count: int | None = None) -> list[Shown]:
+    """The first `count` boxes of a folder on a grid around their middle, in order of name."""
+    out = []
+    for _, box in islice(boxes_in(boxes), count):
+        image_11HWD, placed = to_network_grid(box.volume, grid, centre_ras_mm=box_centre_ras_mm(box))
+        present = {finding.concept for finding in box.findings}
+        findings_F = np.array([concept in present for concept in CONCEPTS])
+        out.append(Shown(image_11HWD, _organs(box, placed, grid), findings_F, box.report))
+    return out
+
+
 @torch.inference_mode()
-def frozen_features(model: Asap, tokenizer: WordPiece, folder: Path, count: int) -> Frozen:
-    """Features of the first `count` cases of a folder."""
-    encoder = model.config.encoder
-    grid = GridConfig(encoder.spacing_mm, encoder.volume_shape, encoder.patch, antialias=True)
-    images, reports, findings, tokens, organs = [], [], [], [], []
-    for number, path in enumerate(sorted(folder.glob("case-*"))[:count]):
-        case = load_case(path)
-        image, placed = to_network_grid(case.volume, grid, centre_ras_mm=thorax_centre_ras_mm(case))
-        tokens_ND = model.encode_image(image)[0].numpy()
+def frozen_features(model: Asap, tokenizer: WordPiece, shown: Sequence[Shown]) -> Frozen:
+    """What a model makes of boxes on its own grid."""
+    images, reports, tokens, organs = [], [], [], []
+    for number, box in enumerate(shown):
+        tokens_ND = model.encode_image(box.image_11HWD)[0].numpy()
         images.append(tokens_ND.mean(axis=0))
-        reports.append(text_vector(model, tokenizer, case.report))
-        findings.append([any(f.concept == concept for f in case.findings) for concept in CONCEPTS])
-        chosen = np.random.default_rng([number, 7]).choice(len(tokens_ND), TOKENS_PER_CASE, replace=False)
+        reports.append(text_vector(model, tokenizer, box.report))
+        rng = np.random.default_rng([number, 7])
+        chosen = rng.choice(len(tokens_ND), min(TOKENS_PER_CASE, len(tokens_ND)), replace=False)
         tokens.append(tokens_ND[chosen])
-        organs.append(_organs(case, placed, grid)[chosen])
-    return Frozen(
-        np.stack(images), np.stack(reports), np.array(findings, dtype=np.bool_), np.concatenate(tokens), np.concatenate(organs)
-    )
+        organs.append(box.organs_NC[chosen])
+    findings_RF = np.stack([box.findings_F for box in shown])
+    return Frozen(np.stack(images), np.stack(reports), findings_RF, np.concatenate(tokens), np.concatenate(organs))
 
 
 @torch.inference_mode()

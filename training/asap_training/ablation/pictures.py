@@ -11,29 +11,33 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from asap.figures.overlay import heat_of, picture
-from asap.figures.planes import AXIAL, Plane, body_box
+from asap.figures.planes import AXIAL, Box, Plane
 from asap.figures.windows import LUNG
 from asap.inference.engine import Engine
 from asap.io.atomic import write_bytes
 from asap.text.read import read_sentence
-from asap.volume import Volume
-from asap_training.grounding_score import STRICT_MM, ask, distance_mm
-from asap_training.scoring_cases import LESION_KINDS, Query, ScoringCase
+from asap.volume import Volume, apply_affine
+from asap_training.grounding_score import STRICT_MM, EncodedCase, ask, distance_mm
+from asap_training.scoring_cases import LESION_KINDS, Query
 
 PIXEL_MM, PANEL_INCHES = 1.5, 2.4
 
 
-def write_heatmaps(path: Path, engines: Sequence[tuple[str, Engine]], cases: Sequence[ScoringCase]) -> None:
-    """A PNG with one line per row and one column per kind of lesion, cut axially through the middle of the true region."""
-    shown = [found for kind in sorted(LESION_KINDS) if (found := _first(kind, cases)) is not None]
-    figure = Figure(figsize=(PANEL_INCHES * len(shown), PANEL_INCHES * len(engines)), layout="constrained")
+def write_heatmaps(path: Path, rows: Sequence[tuple[str, Engine, Sequence[EncodedCase]]]) -> None:
+    """A PNG with one line per row and one column per kind of lesion, cut axially through the middle of the true region.
+
+    rows: name, model, and the same boxes encoded by it.
+    """
+    shown = [found for kind in sorted(LESION_KINDS) if (found := _first(kind, rows[0][2])) is not None]
+    figure = Figure(figsize=(PANEL_INCHES * len(shown), PANEL_INCHES * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(engines), len(shown), squeeze=False)
-    for line, (name, engine) in zip(panels, engines, strict=True):
-        for panel, (case, query) in zip(line, shown, strict=True):
-            answer = ask(engine, engine.encode(case.volume), read_sentence(query.text))
-            plane = _through(case.volume, query)
-            panel.imshow(picture(case.volume, heat_of(answer), plane, LUNG), aspect="equal")
+    panels = figure.subplots(len(rows), len(shown), squeeze=False)
+    for line, (name, engine, encoded) in zip(panels, rows, strict=True):
+        for panel, (number, query) in zip(line, shown, strict=True):
+            volume = encoded[number].case.volume
+            answer = ask(engine, encoded[number].features, read_sentence(query.text))
+            plane = _through(volume, query)
+            panel.imshow(picture(volume, heat_of(answer), plane, LUNG), aspect="equal")
             region = np.array([plane.pixel_of((p[0], p[1], p[2])) for p in _on_plane(query, plane)])
             panel.plot(region[:, 1], region[:, 0], ".", color="#58c4ff", markersize=0.6)
             distance = distance_mm(answer, query.region_mm)
@@ -46,15 +50,19 @@ def write_heatmaps(path: Path, engines: Sequence[tuple[str, Engine]], cases: Seq
     write_bytes(path, page.getvalue(), "picture of heatmaps")
 
 
-def _first(kind: str, cases: Sequence[ScoringCase]) -> tuple[ScoringCase, Query] | None:
-    return next(((case, query) for case in cases for query in case.queries if query.kind == kind and query.pooled), None)
+def _first(kind: str, encoded: Sequence[EncodedCase]) -> tuple[int, Query] | None:
+    """Number of the first box that has a sentence about such a lesion, and the sentence."""
+    asked = ((number, query) for number, entry in enumerate(encoded) for query in entry.case.queries)
+    return next(((number, query) for number, query in asked if query.kind == kind and query.pooled), None)
 
 
 def _through(volume: Volume, query: Query) -> Plane:
     """The slice of the region that lies nearest to its middle."""
     heights_mm = query.region_mm[:, 2]
     nearest = heights_mm[np.abs(heights_mm - np.median(heights_mm)).argmin()]
-    return Plane(AXIAL, body_box(volume), float(nearest), PIXEL_MM)
+    faces = apply_affine(volume.affine, np.array([[-0.5] * 3, [n - 0.5 for n in volume.shape]]))
+    low, high = ((float(i), float(j), float(k)) for i, j, k in faces)
+    return Plane(AXIAL, Box(low, high), float(nearest), PIXEL_MM)
 
 
 def _on_plane(query: Query, plane: Plane) -> np.ndarray:

@@ -19,18 +19,19 @@ RESULT_NAME = "result.json"
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One row with one seed. steps, batch: what it was trained with; seconds: how long that took, waiting included.
+    """One row with one seed. steps, batch: what it was trained with.
 
-    grounding: one entry per held-out sentence. zero_shot, probes: scores [R, F] of the held-out cases, of `findings`; probes by
-    the share of the training cases, several draws of small shares. found: [R, F] who has what. ranks: [R, 2] of retrieval.
+    grounding: one entry per held-out sentence. cases: of each held-out box, the number of the case it was cut from. zero_shot,
+    probes: scores [R, F] of the held-out boxes, of `findings`; probes by the share of the training boxes, several draws of small
+    shares. found: [R, F] who has what. ranks: [R, 2] of retrieval.
     """
 
     row: str
     seed: int
     steps: int
     batch: int
-    seconds: float
     grounding: tuple[Row, ...]
+    cases: tuple[int, ...]
     findings: tuple[str, ...]
     found: NDArray[np.bool_]
     zero_shot: NDArray[np.float64]
@@ -54,7 +55,7 @@ def results(out: Path) -> Iterator[Result]:
             data[name] = np.array(data[name])
         data["probes"] = {share: [np.array(draw) for draw in draws] for share, draws in data["probes"].items()}
         data["grounding"] = tuple(Row(**row) for row in data["grounding"])
-        data["findings"] = tuple(data["findings"])
+        data["findings"], data["cases"] = tuple(data["findings"]), tuple(data["cases"])
         yield Result(**data)
 
 

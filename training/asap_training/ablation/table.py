@@ -70,10 +70,7 @@ def _twins(rows: Sequence[Row]) -> str:
 
 def _zero_shot(seeds: Sequence[Result]) -> str:
     """Cases are drawn alike for all seeds: the mean over seeds of each draw."""
-    cases = len(seeds[0].found)
-    return _with_interval(
-        list(range(cases)), lambda index: float(np.mean([macro_auroc(r.zero_shot, r.found, index) for r in seeds]))
-    )
+    return _with_interval(seeds[0].cases, lambda index: float(np.mean([macro_auroc(r.zero_shot, r.found, index) for r in seeds])))
 
 
 def _probe(seeds: Sequence[Result], share: str) -> str:

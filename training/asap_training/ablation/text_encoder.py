@@ -1,4 +1,4 @@
-"""The frozen text encoder of the ablation: a small BERT trained once, by masked words, on what the training cases report.
+"""The frozen text encoder of the ablation: a small BERT trained once, by masked words, on what the training boxes report.
 
 It stands in for CXR-BERT, which was trained in the same way on real reports: whoever has that file trains `asap_base` itself.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import string
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +22,23 @@ from asap.models.config import AsapConfig
 from asap.models.text_encoder import TextEncoder
 from asap.models.wordpiece import MASK, PAD, SPECIAL_TOKENS, WordPiece
 from asap.phantom.case import retold
-from asap.phantom.case_files import load_case
+from asap_training.ablation.boxes import boxes_in
 from asap_training.ablation.rows import POSITIONS, text_config
 from asap_training.initial_weights import BERT_PREFIX
 
 SEED = 3
-CASES, TELLINGS = 300, 4
+BOXES, TELLINGS = 600, 4
 FEWEST_USES = 3
 STEPS, SENTENCES_PER_STEP, MASKED_SHARE, LEARNING_RATE = 600, 48, 0.3, 2e-3
 PIECES = (*".,-/()'%", *string.digits, *string.ascii_lowercase, *(f"##{c}" for c in string.digits + string.ascii_lowercase))
 TOKENIZER_NAME, WEIGHTS_NAME = "tokenizer.json", "text_encoder.safetensors"
 
 
-def text_side(cases: Path, out: Path) -> tuple[WordPiece, Path]:
-    """Tokenizer and text encoder in `out`, made from the cases when they are not there yet. The same cases give the same."""
+def text_side(boxes: Path, out: Path) -> tuple[WordPiece, Path]:
+    """Tokenizer and text encoder in `out`, made from the boxes when they are not there yet. The same boxes give the same."""
     tokenizer_path, weights_path = out / TOKENIZER_NAME, out / WEIGHTS_NAME
     if not weights_path.exists():
-        sentences = _sentences(cases)
+        sentences = _sentences(boxes)
         tokenizer = WordPiece.from_vocabulary(_vocabulary(sentences), POSITIONS)
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(tokenizer_path, tokenizer.to_json().encode(), "tokenizer")
@@ -45,13 +46,12 @@ def text_side(cases: Path, out: Path) -> tuple[WordPiece, Path]:
     return WordPiece.from_file(tokenizer_path, POSITIONS), weights_path
 
 
-def _sentences(cases: Path) -> list[str]:
-    """What the first cases say in several tellings."""
+def _sentences(boxes: Path) -> list[str]:
+    """What the first boxes say in several tellings."""
     out: list[str] = []
-    for path in sorted(cases.glob("case-*"))[:CASES]:
-        case = load_case(path)
+    for _, box in islice(boxes_in(boxes), BOXES):
         for telling in range(TELLINGS):
-            out += [s.text for s in retold(case, np.random.default_rng([SEED, telling, len(out)])).sentences]
+            out += [s.text for s in retold(box, np.random.default_rng([SEED, telling, len(out)])).sentences]
     return out
 
 
