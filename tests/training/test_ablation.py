@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from functools import cache
@@ -17,8 +18,10 @@ from asap.phantom.case_files import load_case, save_case
 from asap.phantom.findings import CONCEPTS
 from asap_training.ablation import boxes, command, measures, rows
 from asap_training.ablation.features import Frozen
-from asap_training.ablation.result import results
+from asap_training.ablation.result import Result, results
+from asap_training.ablation.table import difference
 from asap_training.data.batch import collate
+from asap_training.grounding_score import Row
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.recipes import CORRECTIONS, Recipe, asap_base, asap_base_paper
 from asap_training.total_loss import total_loss
@@ -78,6 +81,31 @@ def test_retrieval_finds_the_own_report_and_equals_share_their_ranks() -> None:
     assert (measures.retrieval_ranks(train, held, 0) < 5).mean() > 0.5
     blind = replace(held, image_RD=np.zeros_like(held.image_RD), report_RD=np.zeros_like(held.report_RD))
     assert measures.retrieval_ranks(train, blind, 0) == pytest.approx(29.5)
+
+
+def result(row: str, right: float, seed: int) -> Result:
+    """A row that points rightly, and tells findings, more often the larger `right` is."""
+    rng = np.random.default_rng(seed)
+    found = rng.random((60, 3)) < 0.4
+    told = right * found + rng.random((60, 3))
+    distances = np.where(rng.random(60) < right, 5.0, 80.0)
+    grounding = tuple(Row(n // 2, "mass", True, False, float(mm), mm < 12, 0.6, 0.4, 80.0, 0.1) for n, mm in enumerate(distances))
+    cases = tuple(n // 2 for n in range(60))
+    return Result(row, seed, 1, 2, grounding, cases, ("mass",) * 3, found, told, {}, np.zeros((60, 2)), 0.1, 0.1)
+
+
+def test_one_row_less_another_is_told_with_an_interval_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asap_training.tasks.statistics.BOOTSTRAP_ROUNDS", 100)
+    better, worse = [result("corrected", 0.8, seed) for seed in (0, 1)], [result("published", 0.2, 0)]
+    assert difference([*better], "corrected", "published") is None
+    line = difference([*better, *worse], "corrected", "published")
+    assert line is not None
+    for value, low, high in re.findall(r"(-?\.?\d\.\d+) \[(.+?), (.+?)\]", line):
+        assert 0 < float(low) < float(value) < float(high)
+    assert len(re.findall(r"\[", line)) == 2
+    same = difference([replace(worse[0], row="corrected"), *worse], "corrected", "published")
+    assert same is not None
+    assert same.count("0.00 [0.00, 0.00]") == 2
 
 
 def test_a_row_computes_only_what_it_is_trained_for() -> None:

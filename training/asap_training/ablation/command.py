@@ -38,7 +38,7 @@ from asap_training.ablation.measures import (
 from asap_training.ablation.pictures import write_heatmaps
 from asap_training.ablation.result import RESULT_NAME, Result, results, write_result
 from asap_training.ablation.rows import BATCH, JITTER_MM, ROWS, STEPS, VIEWS_PER_BOX, small
-from asap_training.ablation.table import markdown
+from asap_training.ablation.table import difference, markdown
 from asap_training.ablation.text_encoder import text_side
 from asap_training.data.fields_of_view import FieldsOfView
 from asap_training.data.generated_reports import GeneratedReports, network_grid
@@ -154,6 +154,9 @@ def show(out: Path) -> None:
     if not found:
         raise InputError("No row has been trained here yet; name --cases and --held.")
     print(markdown(found))
+    compared = difference(found, "corrected", "published")
+    if compared is not None:
+        print(f"\n{compared}")
     first = {result.row: result for result in reversed(found)}
     engines = [
         (name, Engine(grounder_of(load_model(row_folder(out, name, first[name].seed) / "weights", torch.float32))))

@@ -37,6 +37,22 @@ def markdown(found: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def difference(found: Sequence[Result], name: str, other: str) -> str | None:
+    """A row less another in gain and zero-shot AUROC, the same cases drawn for both; None where one has not been trained."""
+    ours, theirs = ([result for result in found if result.row == row] for row in (name, other))
+    if not ours or not theirs:
+        return None
+    known, others = _scorable(ours), _scorable(theirs)
+    (strict, prior), first = _hits([*known, *others]), len(known)
+
+    def gain(index: Index) -> float:
+        return gain_of(strict, prior, index[index < first]) - gain_of(strict, prior, index[index >= first])
+
+    gained = _with_interval([row.case for row in (*known, *others)], gain)
+    told = _with_interval(ours[0].cases, lambda index: _mean_zero_shot(ours, index) - _mean_zero_shot(theirs, index))
+    return f"{name} less {other}: gain {gained}, zero-shot AUROC {told}."
+
+
 def _cells(name: str, seeds: Sequence[Result]) -> list[str]:
     grounding = [row for result in seeds for row in result.grounding]
     pooled = [row for row in grounding if row.pooled]
@@ -45,7 +61,7 @@ def _cells(name: str, seeds: Sequence[Result]) -> list[str]:
     recalls = [f"{np.mean([np.mean(r.ranks < k) for r in seeds]):.2f}" for k in RECALLS]
     organs = f"{np.mean([r.organ_error for r in seeds]):.4f}"
     probes = [_probe(seeds, f"{share:g}") for share in PROBE_SHARES]
-    head = [name, str(len(seeds)), samples, _strict(pooled), _gain(pooled)]
+    head = [name, str(len(seeds)), samples, _strict(pooled), _gain(seeds)]
     return [*head, *kinds, _zero_shot(seeds), *recalls, organs, *probes]
 
 
@@ -54,10 +70,20 @@ def _strict(rows: Sequence[Row]) -> str:
     return _with_interval([row.case for row in rows], lambda index: float(strict[index].mean()))
 
 
-def _gain(rows: Sequence[Row]) -> str:
-    known = [row for row in rows if row.prior is not None]
-    strict, prior = np.array([row.strict for row in known]), np.array([row.prior or 0.0 for row in known])
+def _gain(seeds: Sequence[Result]) -> str:
+    known = _scorable(seeds)
+    strict, prior = _hits(known)
     return _with_interval([row.case for row in known], lambda index: gain_of(strict, prior, index))
+
+
+def _scorable(seeds: Sequence[Result]) -> list[Row]:
+    """Sentences about lesions of the pool that could be asked of enough other boxes."""
+    return [row for result in seeds for row in result.grounding if row.pooled and row.prior is not None]
+
+
+def _hits(rows: Sequence[Row]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Strict hits, and those of the same sentences on other boxes."""
+    return np.array([row.strict for row in rows]), np.array([row.prior or 0.0 for row in rows])
 
 
 def _twins(rows: Sequence[Row]) -> str:
@@ -69,8 +95,12 @@ def _twins(rows: Sequence[Row]) -> str:
 
 
 def _zero_shot(seeds: Sequence[Result]) -> str:
-    """Cases are drawn alike for all seeds: the mean over seeds of each draw."""
-    return _with_interval(seeds[0].cases, lambda index: float(np.mean([macro_auroc(r.zero_shot, r.found, index) for r in seeds])))
+    return _with_interval(seeds[0].cases, lambda index: _mean_zero_shot(seeds, index))
+
+
+def _mean_zero_shot(seeds: Sequence[Result], boxes: Index) -> float:
+    """Boxes are drawn alike for all seeds: the mean over seeds of each draw."""
+    return float(np.mean([macro_auroc(r.zero_shot, r.found, boxes) for r in seeds]))
 
 
 def _probe(seeds: Sequence[Result], share: str) -> str:
