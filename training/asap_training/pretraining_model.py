@@ -20,7 +20,7 @@ from asap_training.fusion import REGION_TOKEN_SCALE, FusionLayer
 from asap_training.loop.precision import wide
 from asap_training.masking import visible_and_masked
 from asap_training.recipes import Recipe
-from asap_training.regions import fixed_regions, soft_regions
+from asap_training.regions import fixed_regions, known_regions, soft_regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class PretrainingModel(nn.Module):
         masked_BM = masked_BM[:, : max(1, round(masked_BM.shape[1] * recipe.decoded_share))]
         latent_BKD = asap.image_encoder(batch.volume_B1HWD, visible_BK)
         decoded = self.image_decoder(latent_BKD, visible_BK, masked_BM) if self._decodes_image() else None
-        sentence_BSD, similarity_BSK, region_BSD, image_BKD = self._alignment(batch, latent_BKD)
+        sentence_BSD, similarity_BSK, region_BSD, image_BKD = self._alignment(batch, latent_BKD, visible_BK)
         study = self._study(image_BKD, sentence_BSD, batch.valid_BS) if self.study_heads is not None else (None, None, None)
         organs = None if self.anatomy_head is None or decoded is None else self.anatomy_head(decoded.middle_BTD)
         none_TV = latent_BKD.new_zeros(0, recipe.model.text.vocab)
@@ -123,7 +123,7 @@ class PretrainingModel(nn.Module):
             *study,
         )
 
-    def _alignment(self, batch: Batch, latent_BKD: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _alignment(self, batch: Batch, latent_BKD: Tensor, visible_BK: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Sentences, their similarities to the visible tokens, what they pool, and the tokens; empty where nothing reads them."""
         asap = self.asap
         if not self._aligns():
@@ -138,6 +138,8 @@ class PretrainingModel(nn.Module):
             sentence_BSD = self._sentences(words_BLD, batch)
             similarity_BSK = asap.similarity_BSN(sentence_BSD, image_BKD)
             region_BSD = self._regions(sentence_BSD, similarity_BSK, image_BKD) if self._pools() else sentence_BSD[:, :0]
+            if self.recipe.pool_known and self._pools():
+                region_BSD = known_regions(batch.regions_BSN, visible_BK, image_BKD, region_BSD)
         return sentence_BSD, similarity_BSK, region_BSD, image_BKD
 
     def _text(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:

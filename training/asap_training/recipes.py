@@ -56,6 +56,7 @@ class Recipe:
     padded_sentences: absent sentences stay in the alignment's denominators and in the mean region feature.
     report_scope: positions whose report loss counts, and "all" also masks padding.
     region_token: the mean region feature is one more image token for the report decoder. similarity_bias: see `FusionLayer`.
+    pool_known: a sentence whose region is known and in sight pools that region instead of the tokens it likes best.
     negatives: what a sentence is told apart from: the other sentences of its report, or of all reports of the step's batch.
     keep_sides: no left-right flip while a sentence names a side. decoded_share: part of the masked tokens that is decoded.
     text_dropout, report_dropout: of the frozen text encoder and of the report decoder.
@@ -74,6 +75,7 @@ class Recipe:
     report_scope: Literal["all", "masked"] = "all"
     region_token: bool = True
     similarity_bias: bool = False
+    pool_known: bool = False
     negatives: Literal["report", "batch"] = "report"
     keep_sides: bool = False
     decoded_share: float = 1.0
@@ -115,6 +117,10 @@ def _stable(recipe: Recipe) -> Recipe:
     return replace(recipe, optimisation=replace(recipe.optimisation, precision="bfloat16", clip_norm=1.0))
 
 
+def _with_known_regions(recipe: Recipe) -> Recipe:
+    return replace(recipe, pool_known=True, weights=replace(recipe.weights, region=1.0))
+
+
 # Each is a row of `asap-train ablation` too. A grid that is not cubic needs no switch: it is `EncoderConfig.grid`.
 CORRECTIONS: dict[str, Correction] = {
     "K that learns": Correction(
@@ -138,7 +144,9 @@ CORRECTIONS: dict[str, Correction] = {
         'a mirrored chest with "left" in its report teaches the opposite of what is said', _switched(keep_sides=True)
     ),
     "known regions": Correction(
-        "where a sentence's region is known (masks, generated cases), alignment is supervised by it", _weighted(region=1.0)
+        "where a sentence's region is known (masks, generated cases), alignment is supervised by it; tokens of the sentence's "
+        "own choice would be pulled the other way",
+        _with_known_regions,
     ),
     "whole studies": Correction(
         "a global image-report head, for retrieval and zero-shot classification, which the release lacks", _weighted(study=1.0)

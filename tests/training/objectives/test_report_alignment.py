@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from asap.models.asap import alignment_loss as inference_alignment
 from asap_training.data.batch import Batch, collate
 from asap_training.objectives.report_alignment import alignment_loss, region_loss, study_loss
-from asap_training.pretraining_model import Outputs
-from asap_training.regions import soft_regions
+from asap_training.pretraining_model import Outputs, PretrainingModel
+from asap_training.regions import known_regions, soft_regions
 from tests.training.processes import small
 from tests.training.synthetic import SyntheticReports
 
@@ -148,3 +148,29 @@ def test_soft_regions_weigh_the_most_similar_tokens_and_ask_for_more_or_fewer() 
     assert set(weight.topk(8).indices.tolist()) == set(best.tolist())
     (gradient,) = torch.autograd.grad(weight[best].sum(), size)
     assert gradient.item() < 0  # the share of the first eight falls as more are asked for
+
+
+def test_a_known_region_is_pooled_where_it_is_in_sight_and_no_other_token() -> None:
+    """Tokens outside it get no gradient; a sentence without a visible region keeps what it chose."""
+    image = torch.randn(1, 3, 5, requires_grad=True)
+    visible = torch.tensor([[4, 1, 0]])
+    regions, chosen = torch.zeros(1, 3, 6), torch.randn(1, 3, 5)
+    regions[0, 0, [4, 1]] = torch.tensor([1.0, 0.5])
+    regions[0, 1, 5] = 1.0  # hidden
+    pooled = known_regions(regions, visible, image, chosen)
+    assert torch.allclose(pooled[0, 0], (image[0, 0] + 0.5 * image[0, 1]) / 1.5)
+    assert torch.equal(pooled[0, 1:], chosen[0, 1:])
+    (gradient,) = torch.autograd.grad(pooled.sum(), image)
+    assert gradient[0].abs().sum(-1).bool().tolist() == [True, True, False]
+
+
+def test_the_corrected_recipe_pools_what_is_known() -> None:
+    recipe, batch = replace(small(), pool_known=True), batch_of()
+    own, known = (PretrainingModel(r).eval() for r in (replace(recipe, pool_known=False), recipe))
+    known.load_state_dict(own.state_dict())
+    with torch.no_grad():
+        outputs, freely = known(batch), own(batch)
+    seen = batch.regions_BSN.gather(2, outputs.visible_BK.unsqueeze(1).expand(-1, batch.regions_BSN.shape[1], -1)).sum(-1) > 0
+    same = torch.isclose(outputs.region_BSD, freely.region_BSD, atol=1e-6).all(-1)
+    assert seen.any()
+    assert torch.equal(same, ~seen)

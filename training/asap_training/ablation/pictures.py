@@ -24,7 +24,7 @@ PIXEL_MM, PANEL_INCHES = 1.5, 2.4
 
 
 def write_heatmaps(path: Path, rows: Sequence[tuple[str, Engine, Sequence[EncodedCase]]]) -> None:
-    """A PNG with one line per row and one column per kind of lesion, cut axially through the middle of the true region.
+    """A PNG with one line per row and one column per kind of lesion, cut axially where the true region is largest.
 
     rows: name, model, and the same boxes encoded by it.
     """
@@ -57,12 +57,11 @@ def _first(kind: str, encoded: Sequence[EncodedCase]) -> tuple[int, Query] | Non
 
 
 def _through(volume: Volume, query: Query) -> Plane:
-    """The slice of the region that lies nearest to its middle."""
-    heights_mm = query.region_mm[:, 2]
-    nearest = heights_mm[np.abs(heights_mm - np.median(heights_mm)).argmin()]
+    """The slice that holds the most of the region."""
+    heights_mm, voxels = np.unique(query.region_mm[:, 2], return_counts=True)
     faces = apply_affine(volume.affine, np.array([[-0.5] * 3, [n - 0.5 for n in volume.shape]]))
     low, high = ((float(i), float(j), float(k)) for i, j, k in faces)
-    return Plane(AXIAL, Box(low, high), float(nearest), PIXEL_MM)
+    return Plane(AXIAL, Box(low, high), float(heights_mm[voxels.argmax()]), PIXEL_MM)
 
 
 def _on_plane(query: Query, plane: Plane) -> np.ndarray:

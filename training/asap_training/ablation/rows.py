@@ -78,7 +78,7 @@ def _weighted(**weights: float) -> Callable[[], Recipe]:
 
 def _unmasked_regions() -> Recipe:
     recipe = asap_base()
-    return replace(recipe, weights=replace(recipe.weights, region=0.0))
+    return replace(recipe, pool_known=False, weights=replace(recipe.weights, region=0.0))
 
 
 def _not_cubic() -> Recipe:
