@@ -66,7 +66,7 @@ def answer(
     for growth in range(LARGEST_GROWTHS + 1):
         pause()
         probability = _probability(head, image_11HWD, cells_CABC, prompt, low=low, high=high)
-        kept = _meant(probability > 0.5, prompt, low)
+        kept = meant(probability > 0.5, prompt, low)
         touched = _grown(kept, low, high, shape)
         if touched == (low, high) or growth == LARGEST_GROWTHS:
             break
@@ -124,8 +124,7 @@ def _probability(
     heat = torch.zeros(cells_CABC.shape[1:]) if prompt.heat is None else torch.from_numpy(prompt.heat)
     features = torch.cat([cells_CABC[(slice(None), *cells)].float(), heat[cells][None]])
     logits = head(image_11HWD[(slice(None), slice(None), *box)], features[None], torch.stack([inside, outside, previous])[None])
-    logits = logits[0, 0].float().clamp(-SUREST, SUREST) + OBEDIENCE * (inside**2 - outside**2)
-    probability = logits.sigmoid().numpy()
+    probability = obedient(logits[0, 0].float(), inside, outside).sigmoid().numpy()
     if prompt.box is not None:
         allowed = np.zeros(size, dtype=np.bool_)
         first, last = (np.clip(np.rint(edge - np.asarray(low)), 0, size).astype(int) for edge in np.add(prompt.box, [[0], [1]]))
@@ -134,7 +133,12 @@ def _probability(
     return np.asarray(probability, dtype=np.float32)
 
 
-def _meant(found: Mask, prompt: GridPrompt, low: Triple) -> Mask:
+def obedient(logits_HWD: Tensor, inside_HWD: Tensor, outside_HWD: Tensor) -> Tensor:
+    """The head's logits, overruled about every click. inside_HWD, outside_HWD: the clicks as `point_map` draws them."""
+    return logits_HWD.clamp(-SUREST, SUREST) + OBEDIENCE * (inside_HWD**2 - outside_HWD**2)
+
+
+def meant(found: Mask, prompt: GridPrompt, low: Triple) -> Mask:
     """The islands a person pointed at or had before; where nobody pointed, all that reach into the heat's place."""
     labels, _ = ndimage.label(found)
     pointed = np.zeros(found.shape, dtype=np.bool_)

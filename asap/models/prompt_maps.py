@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 SIGMA_VOXELS = 1.5
+# Less than this is nothing: the tails of a Gaussian are denormal numbers, with which convolutions take many times as long.
+NOTHING = 1e-6
 
 
 def point_map(points_N3: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -17,4 +19,4 @@ def point_map(points_N3: Tensor, shape: tuple[int, int, int]) -> Tensor:
             for size, centre in zip(shape, point_3.tolist(), strict=True)
         )
         out = torch.maximum(out, i[:, None, None] * j[:, None] * k)
-    return out
+    return torch.where(out < NOTHING, 0.0, out)

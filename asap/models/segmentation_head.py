@@ -1,7 +1,8 @@
 """Segmentation heads of `asap-mini`: organs of the whole grid, and one lesion around a prompt, from the trunk's cell features.
 
 A small U-Net: 3 mm voxels folded into channels at 6 mm, one step down to 12 mm where the trunk's features join, and back; its
-last step unfolds to 3 mm. The trunk has seen the whole chest, so the net itself only has to find edges.
+last step unfolds to 3 mm. The trunk has seen the whole chest, so the net itself only has to find edges. The head of lesions also
+has a level at 24 mm, and tells every voxel what was pointed at looks like: so the far end of a large lesion hears a click too.
 Axes: B batch, C channels, H W D voxels of 3 mm, a b c cells of 12 mm.
 """
 
@@ -31,13 +32,17 @@ PROMPTS = 3  # channels: points inside, points outside, the mask before
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Sizes of one head. trunk: channels of a cell. prompts, heats: channels beside the image at 3 mm, beside a cell at 12 mm."""
+    """Sizes of one head. trunk: channels of a cell. prompts, heats: channels beside the image at 3 mm, beside a cell at 12 mm.
+
+    levels: 2, down to 12 mm; 3, down to 24 mm, and what was pointed at is told to the whole box.
+    """
 
     trunk: int = 128
     prompts: int = 0
     heats: int = 0
     width: int = 24
     outputs: int = len(LABELS_OUT)
+    levels: int = 2
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
@@ -45,8 +50,8 @@ class HeadConfig:
         return cls(**values_from_json(cls, data))
 
 
-ORGAN_HEAD = HeadConfig()
-LESION_HEAD = HeadConfig(prompts=PROMPTS, heats=1, outputs=1)
+ORGAN_HEAD = HeadConfig(width=32)
+LESION_HEAD = HeadConfig(prompts=PROMPTS, heats=1, width=32, outputs=1, levels=3)
 
 
 class SegmentationHead(nn.Module):
@@ -61,6 +66,8 @@ class SegmentationHead(nn.Module):
         self.down = nn.Conv3d(fine, coarse, 2, stride=2)
         self.cells_in = nn.Conv3d(config.trunk + config.heats, coarse, 1)
         self.coarse = ResidualConv(coarse)
+        self.far = Far(coarse) if config.levels > 2 else None
+        self.told = Told(config.prompts, fine, coarse) if config.levels > 2 and config.prompts else None
         self.up = nn.Conv3d(coarse, fine, 1)
         self.merge = ResidualConv(fine)
         self.norm = ChannelNorm(fine)
@@ -81,9 +88,52 @@ class SegmentationHead(nn.Module):
         x = space_to_depth(x).to(self.out.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
         fine = self.fine(self.voxels_in(x))
         cells = self.down(fine) + self.cells_in(cells_BCabc.to(fine.dtype).contiguous(memory_format=torch.channels_last_3d))
-        context = F.interpolate(self.up(self.coarse(cells)), scale_factor=2, mode="nearest")
+        if self.told is not None and prompts_BPHWD is not None:
+            to_fine, to_cells = self.told(fine, prompts_BPHWD)
+            fine, cells = fine + to_fine, cells + to_cells
+        cells = self.coarse(cells) if self.far is None else self.far(self.coarse(cells))
+        context = F.interpolate(self.up(cells), scale_factor=2, mode="nearest")
         merged = self.merge(fine + context.contiguous(memory_format=torch.channels_last_3d))
         return depth_to_space(self.out(self.norm(merged)))
+
+
+class Told(nn.Module):
+    """What the places of each prompt look like, as one vector for the whole box: voxels can be compared with what was clicked."""
+
+    def __init__(self, prompts: int, fine: int, coarse: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(fine, eps=1e-6)
+        self.to_fine = nn.Linear(prompts * (fine + 1), fine)
+        self.to_cells = nn.Linear(prompts * (fine + 1), coarse)
+
+    def forward(self, fine_BChwd: Tensor, prompts_BPHWD: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, C, 1, 1, 1] for fine voxels and for cells: means of the features under each prompt, and whether it is there."""
+        weight_BPN = F.avg_pool3d(prompts_BPHWD.to(fine_BChwd.dtype), 2).flatten(2)
+        total_BP1 = weight_BPN.sum(dim=2, keepdim=True)
+        normed_BNC = self.norm(fine_BChwd.flatten(2).transpose(1, 2))
+        mean_BPC = weight_BPN @ normed_BNC / total_BP1.clamp_min(1e-3)
+        told = torch.cat([mean_BPC, (total_BP1 > 0).to(mean_BPC.dtype)], dim=2).flatten(1)
+        return self.to_fine(told)[:, :, None, None, None], self.to_cells(told)[:, :, None, None, None]
+
+
+class Far(nn.Module):
+    """A level at twice the cells' size and back: same shape; its two blocks reach 20 cells."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.widen = nn.Conv3d(channels, channels, 2, stride=2)
+        self.wide = nn.Sequential(ResidualConv(channels), ResidualConv(channels))
+        self.narrow = nn.Conv3d(channels, channels, 1)
+        self.again = ResidualConv(channels)
+
+    def forward(self, cells_BCabc: Tensor) -> Tensor:
+        """cells_BCabc -> same shape, any number of cells."""
+        odd = [n % 2 for n in cells_BCabc.shape[:1:-1]]
+        even = F.pad(cells_BCabc, [end for n in odd for end in (0, n)]) if any(odd) else cells_BCabc
+        wide = F.interpolate(self.narrow(self.wide(self.widen(even))), scale_factor=2, mode="nearest")
+        a, b, c = cells_BCabc.shape[2:]
+        wide = wide[:, :, :a, :b, :c].contiguous(memory_format=torch.channels_last_3d)
+        return self.again(cells_BCabc + wide)  # type: ignore[no-any-return]
 
 
 def depth_to_space(x_BCHWD: Tensor) -> Tensor:

@@ -34,10 +34,21 @@ def test_any_box_of_whole_cells_gives_logits_of_its_voxels() -> None:
     assert not torch.equal(lesions(image, with_heat, prompts), before)
 
 
+def test_the_far_end_of_a_box_hears_a_click() -> None:
+    torch.manual_seed(0)
+    head = SegmentationHead(LESION_HEAD).eval()
+    image, cells, prompts = torch.zeros(1, 1, 96, 8, 8), torch.zeros(1, 129, 24, 2, 2), torch.zeros(1, 3, 96, 8, 8)
+    before = head(image, cells, prompts)[0, 0, -4:]
+    prompts[0, 0, 2, 4, 4] = 1
+    assert (head(image, cells, prompts)[0, 0, -4:] - before).abs().max() > 1e-4
+
+
 def test_points_are_drawn_where_they_lie_between_voxels_too() -> None:
     drawn = point_map(torch.tensor([[3.5, 4.0, 2.0], [9.0, 9.0, 9.0]]), (12, 12, 12))
     assert drawn[9, 9, 9] == 1
     assert drawn[3, 4, 2] == drawn[4, 4, 2] == pytest.approx(float(torch.exp(torch.tensor(-0.125 / SIGMA_VOXELS**2))))
+    far = point_map(torch.zeros(1, 3), (40, 4, 4))
+    assert not ((far > 0) & (far < torch.finfo(torch.float32).tiny)).any()
     assert point_map(torch.zeros(0, 3), (4, 4, 4)).abs().max() == 0
 
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from asap.models.segmentation_head import LESION_HEAD, HeadConfig
+from asap_training.corrections import Users
 from asap_training.data.segmentation_cache import RECORD
 from asap_training.data.segmentation_samples import SegmentationCases
 from asap_training.simulated_clicks import next_click
@@ -68,6 +69,40 @@ def test_a_sample_depends_on_its_generator_alone(cache: Path) -> None:
     assert one.target.any()
 
 
+def test_a_turned_box_stays_one_box_and_loses_what_knows_of_up_and_down(cache: Path) -> None:
+    cases = SegmentationCases(cache, 16)
+    samples = [cases.lesion(np.random.default_rng(seed)) for seed in range(80)]
+    turned = [s for s in samples if not s.cells.any()]
+    assert 0 < len(turned) < len(samples) / 2
+    for sample in turned:
+        bright = sample.image[0] > -0.4
+        assert sample.target.shape == (16, 16, 16)
+        assert (bright == sample.target).float().mean() > 0.99
+
+
+def test_a_user_clicks_where_the_answer_is_wrong_and_is_shown_what_inference_would_show(cache: Path) -> None:
+    users = Users(SegmentationCases(cache, 16), 2, LESION_HEAD.prompts)
+    users.renew()
+    rng = np.random.default_rng(0)
+    (user,) = users.take(1, rng)
+    while not user.sample.pointed_at or user.rounds_left < 3 or user.sample.target.sum() < 50:
+        users.renew()
+        (user,) = users.take(1, rng)
+    place = tuple(user.inside[0])
+    assert user.sample.target[place]
+    assert user.prompts_PHWD[0][place] == 1
+    nowhere = torch.full(user.sample.target.shape, -6.0)
+    user.see(nowhere, rng)
+    before = user.prompts_PHWD[2] > 0
+    assert before[place]
+    assert before.sum() < 100
+    left = user.rounds_left
+    assert left > 0
+    truth = torch.where(user.sample.target, 6.0, -6.0)
+    user.see(truth, rng)
+    assert user.rounds_left in {0, left - 1}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "loss", "head"),
@@ -77,7 +112,7 @@ def test_a_sample_depends_on_its_generator_alone(cache: Path) -> None:
 def test_training_lowers_the_loss_and_goes_on_to_the_same_weights(
     recipe: object, loss: object, head: HeadConfig, cache: Path, tmp_path: Path
 ) -> None:
-    short = replace(recipe, head=head, steps=24, side=16, warmup_steps=2)  # type: ignore[type-var]
+    short = replace(recipe, head=head, steps=24, side=16, warmup_steps=2, renew_every=12)  # type: ignore[type-var]
     train(cache, tmp_path / "through", short, loss)  # type: ignore[arg-type]
     rows = [json.loads(line) for line in (tmp_path / "through/log.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < rows[0]["loss"]

@@ -21,13 +21,12 @@ from torch.nn import functional as F
 
 from asap.inference.load import load_engine
 from asap.models.load_segmentation import write_segmentation
-from asap.models.prompt_maps import point_map
 from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, HeadConfig, SegmentationHead
+from asap_training.corrections import Users
 from asap_training.data.segmentation_cache import RECORD, prepare
-from asap_training.data.segmentation_samples import LesionSample, SegmentationCases
+from asap_training.data.segmentation_samples import SegmentationCases
 from asap_training.loop.checkpoint import newest_average
 from asap_training.loop.head_steps import Schedule, run_steps
-from asap_training.simulated_clicks import next_click
 
 SAVE_EVERY = 50
 SOURCE = "Trained by asap-train segmentation on generated cases only; no patient data."
@@ -35,13 +34,14 @@ SOURCE = "Trained by asap-train segmentation on generated cases only; no patient
 
 @dataclass(frozen=True)
 class SegmentationRecipe:
-    """One head's run. side: voxels of a box."""
+    """One head's run. side: voxels of a box. users: simulated at once, all renewed every so many steps; of lesions."""
 
     head: HeadConfig
     steps: int = 1000
-    boxes_per_step: int = 2  # PyTorch has no fast 3-D convolution for a single small box
+    boxes_per_step: int = 3  # PyTorch has no fast 3-D convolution for a single small box
     side: int = 48
-    rounds: int = 2
+    users: int = 12
+    renew_every: int = 50
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     weight_decay: float = 0.01
@@ -50,16 +50,17 @@ class SegmentationRecipe:
     seed: int = 11
 
 
-ORGANS = SegmentationRecipe(ORGAN_HEAD, steps=1500)
-LESIONS = SegmentationRecipe(LESION_HEAD)
-StepLoss = Callable[[SegmentationHead, SegmentationCases, SegmentationRecipe, np.random.Generator], Tensor]
+ORGANS = SegmentationRecipe(ORGAN_HEAD, steps=4000, boxes_per_step=2, average_decay=0.997)
+LESIONS = SegmentationRecipe(LESION_HEAD, steps=6000, warmup_steps=100, average_decay=0.997)
+StepLoss = Callable[[SegmentationHead, np.random.Generator, int], Tensor]
+LossOf = Callable[[SegmentationCases, SegmentationRecipe], StepLoss]
 
 
 def train(
     cache: Path,
     out: Path,
     recipe: SegmentationRecipe,
-    step_loss: StepLoss,
+    loss_of: LossOf,
     *,
     start: Path | None = None,
     stop_after: int | None = None,
@@ -67,6 +68,8 @@ def train(
     """Run (or go on with) a recipe. start: run whose averaged weights to begin from. stop_after: leave the rest for later."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(1)
+    # Where a net is sure, gradients become denormal numbers, with which a step took three times as long.
+    torch.set_flush_denormal(True)
     model = SegmentationHead(recipe.head).to(memory_format=torch.channels_last_3d)
     if start is not None:
         model.load_state_dict(newest_average(start))
@@ -84,61 +87,54 @@ def train(
         save_every=SAVE_EVERY,
         seed=recipe.seed,
     )
-    run_steps(model, lambda rng, _: step_loss(model, cases, recipe, rng), schedule, out, lambda *_: False, last=stop_after)
+    step_loss = loss_of(cases, recipe)
+    run_steps(model, lambda rng, step: step_loss(model, rng, step), schedule, out, lambda *_: False, last=stop_after)
 
 
-def organ_loss(model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator) -> Tensor:
+def organ_loss(cases: SegmentationCases, recipe: SegmentationRecipe) -> StepLoss:
+    """Random boxes of the chest."""
+
+    def loss(model: SegmentationHead, rng: np.random.Generator, _: int) -> Tensor:
+        samples = [cases.organs(rng) for _ in range(recipe.boxes_per_step)]
+        image, cells, labels_BHWD = (torch.stack(parts) for parts in zip(*samples, strict=True))
+        return label_loss(model(image, cells), labels_BHWD)
+
+    return loss
+
+
+def label_loss(logits: Tensor, labels_BHWD: Tensor) -> Tensor:
     """Cross-entropy, with the square root of the rarity of a label as its weight, and Dice over the labels present."""
-    samples = [cases.organs(rng) for _ in range(recipe.boxes_per_step)]
-    image, cells, labels_BHWD = (torch.stack(parts) for parts in zip(*samples, strict=True))
-    logits = model(image, cells)
-    count = torch.bincount(labels_BHWD.flatten(), minlength=recipe.head.outputs).float()
-    weight = (labels_BHWD.numel() / recipe.head.outputs / count.clamp_min(100)).sqrt().clamp(0.3, 3.0)
+    outputs = logits.shape[1]
+    count = torch.bincount(labels_BHWD.flatten(), minlength=outputs).float()
+    weight = (labels_BHWD.numel() / outputs / count.clamp_min(100)).sqrt().clamp(0.3, 3.0)
     shares = logits.softmax(dim=1)
-    truth = F.one_hot(labels_BHWD, recipe.head.outputs).permute(0, 4, 1, 2, 3).float()
+    truth = F.one_hot(labels_BHWD, outputs).permute(0, 4, 1, 2, 3).float()
     overlap, total = ((x).sum(dim=(0, 2, 3, 4))[count > 0] for x in (shares * truth, shares + truth))
     return F.cross_entropy(logits, labels_BHWD, weight) + 1 - ((2 * overlap + 1) / (total + 1)).mean()
 
 
-def lesion_loss(
-    model: SegmentationHead, cases: SegmentationCases, recipe: SegmentationRecipe, rng: np.random.Generator
-) -> Tensor:
-    """Rounds of correction: each begins with the clicks so far and the mask of the round before, and all are scored."""
-    samples = [cases.lesion(rng) for _ in range(recipe.boxes_per_step)]
-    image, cells = torch.stack([s.image for s in samples]), torch.stack([torch.cat([s.cells, s.heat]) for s in samples])
-    target = torch.stack([s.target for s in samples])[:, None]
-    prompts = torch.zeros(len(samples), recipe.head.prompts, *target.shape[2:])
-    for prompt, sample in zip(prompts, samples, strict=True):
-        if sample.pointed_at:
-            click(prompt, torch.zeros_like(sample.target), sample, rng)
-    loss = torch.zeros(())
-    for turn in range(recipe.rounds):
-        logits = model(image, cells, prompts)
-        loss = loss + mask_loss(logits, target) / recipe.rounds
-        if turn + 1 < recipe.rounds:
-            prompts = prompts.clone()
-            answers = logits.detach() > 0
-            for prompt, answer, sample in zip(prompts, answers, samples, strict=True):
-                click(prompt, answer[0], sample, rng)
-                prompt[2] = answer[0]
+def lesion_loss(cases: SegmentationCases, recipe: SegmentationRecipe) -> StepLoss:
+    """One round of some of the users at work. They are renewed every so many steps, so that a resumed run meets the same ones."""
+    users = Users(cases, recipe.users, recipe.head.prompts)
+
+    def loss(model: SegmentationHead, rng: np.random.Generator, step: int) -> Tensor:
+        if step % recipe.renew_every == 0:
+            users.renew()
+        taken = users.take(recipe.boxes_per_step, rng)
+        samples = [user.sample for user in taken]
+        image, cells = torch.stack([s.image for s in samples]), torch.stack([torch.cat([s.cells, s.heat]) for s in samples])
+        logits = model(image, cells, torch.stack([user.prompts_PHWD for user in taken]))
+        for user, seen in zip(taken, logits.detach(), strict=True):
+            user.see(seen[0], rng)
+        return mask_loss(logits, torch.stack([s.target for s in samples])[:, None])
+
     return loss
-
-
-def click(prompt_PHWD: Tensor, answer_HWD: Tensor, sample: LesionSample, rng: np.random.Generator) -> None:
-    """Add one to three clicks of a user who does not aim perfectly; nothing where there is no error."""
-    for _ in range(1 if rng.random() < 0.7 else int(rng.integers(2, 4))):
-        made = next_click(answer_HWD.numpy(), sample.target.numpy(), rng)
-        if made is None:
-            return
-        channel = 0 if made.inside else 1
-        drawn = point_map(torch.tensor([made.voxel]), prompt_PHWD.shape[1:])  # type: ignore[arg-type]
-        prompt_PHWD[channel] = torch.maximum(prompt_PHWD[channel], drawn)
 
 
 def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy and Dice of each box."""
     truth = target.float()
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, 1 + 2 * truth)
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, 1 + truth)
     shares = logits.sigmoid()
     overlap, total = ((x).sum(dim=(1, 2, 3, 4)) for x in (shares * truth, shares + truth))
     return 2 * entropy + (1 - (2 * overlap + 20) / (total + 20)).mean()
