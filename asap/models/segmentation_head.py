@@ -51,7 +51,7 @@ class HeadConfig:
 
 
 ORGAN_HEAD = HeadConfig(width=32)
-LESION_HEAD = HeadConfig(prompts=PROMPTS, heats=1, width=32, outputs=1, levels=3)
+LESION_HEAD = HeadConfig(prompts=PROMPTS, heats=1, outputs=1, levels=3)
 
 
 class SegmentationHead(nn.Module):
@@ -105,6 +105,7 @@ class Told(nn.Module):
         self.norm = nn.LayerNorm(fine, eps=1e-6)
         self.to_fine = nn.Linear(prompts * (fine + 1), fine)
         self.to_cells = nn.Linear(prompts * (fine + 1), coarse)
+        begin_as_nothing(self.to_fine, self.to_cells)
 
     def forward(self, fine_BChwd: Tensor, prompts_BPHWD: Tensor) -> tuple[Tensor, Tensor]:
         """[B, C, 1, 1, 1] for fine voxels and for cells: means of the features under each prompt, and whether it is there."""
@@ -125,6 +126,7 @@ class Far(nn.Module):
         self.wide = nn.Sequential(ResidualConv(channels), ResidualConv(channels))
         self.narrow = nn.Conv3d(channels, channels, 1)
         self.again = ResidualConv(channels)
+        begin_as_nothing(self.narrow, self.again.conv2)
 
     def forward(self, cells_BCabc: Tensor) -> Tensor:
         """cells_BCabc -> same shape, any number of cells."""
@@ -134,6 +136,14 @@ class Far(nn.Module):
         a, b, c = cells_BCabc.shape[2:]
         wide = wide[:, :, :a, :b, :c].contiguous(memory_format=torch.channels_last_3d)
         return self.again(cells_BCabc + wide)  # type: ignore[no-any-return]
+
+
+def begin_as_nothing(*layers: nn.Linear | nn.Conv3d) -> None:
+    """Zero the last layers of what is added to a network: from a random beginning it drowned the voxels' own features."""
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def depth_to_space(x_BCHWD: Tensor) -> Tensor:

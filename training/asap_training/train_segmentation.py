@@ -51,7 +51,7 @@ class SegmentationRecipe:
 
 
 ORGANS = SegmentationRecipe(ORGAN_HEAD, steps=4000, boxes_per_step=2, average_decay=0.997)
-LESIONS = SegmentationRecipe(LESION_HEAD, steps=6000, warmup_steps=100, average_decay=0.997)
+LESIONS = SegmentationRecipe(LESION_HEAD, steps=3000, learning_rate=1e-3, average_decay=0.995)
 StepLoss = Callable[[SegmentationHead, np.random.Generator, int], Tensor]
 LossOf = Callable[[SegmentationCases, SegmentationRecipe], StepLoss]
 
@@ -134,7 +134,7 @@ def lesion_loss(cases: SegmentationCases, recipe: SegmentationRecipe) -> StepLos
 def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy and Dice of each box."""
     truth = target.float()
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, 1 + truth)
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, 1 + 2 * truth)
     shares = logits.sigmoid()
     overlap, total = ((x).sum(dim=(1, 2, 3, 4)) for x in (shares * truth, shares + truth))
     return 2 * entropy + (1 - (2 * overlap + 20) / (total + 20)).mean()
