@@ -118,7 +118,7 @@ class Told(nn.Module):
 
 
 class Far(nn.Module):
-    """A level at twice the cells' size and back: same shape; its two blocks reach 20 cells."""
+    """A level at twice the cells' size and back: same shape; its two blocks reach 8 cells."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

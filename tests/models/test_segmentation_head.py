@@ -37,9 +37,9 @@ def test_any_box_of_whole_cells_gives_logits_of_its_voxels() -> None:
 def test_the_far_end_of_a_box_hears_a_click() -> None:
     torch.manual_seed(0)
     head = SegmentationHead(LESION_HEAD).eval()
-    assert head.far is not None
-    torch.nn.init.normal_(head.far.narrow.weight, std=0.1)
-    image, cells, prompts = torch.zeros(1, 1, 96, 8, 8), torch.zeros(1, 129, 24, 2, 2), torch.zeros(1, 3, 96, 8, 8)
+    assert head.told is not None
+    torch.nn.init.normal_(head.told.to_cells.weight, std=0.1)
+    image, cells, prompts = torch.zeros(1, 1, 64, 8, 8), torch.zeros(1, 129, 16, 2, 2), torch.zeros(1, 3, 64, 8, 8)
     before = head(image, cells, prompts)[0, 0, -4:]
     prompts[0, 0, 2, 4, 4] = 1
     assert (head(image, cells, prompts)[0, 0, -4:] - before).abs().max() > 1e-4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from asap.models.segmentation_head import LESION_HEAD, HeadConfig
+from asap.models.segmentation_head import LESION_HEAD, HeadConfig, SegmentationHead
 from asap_training.corrections import Users
 from asap_training.data.segmentation_cache import RECORD
 from asap_training.data.segmentation_samples import SegmentationCases
 from asap_training.simulated_clicks import next_click
-from asap_training.train_segmentation import LESIONS, ORGANS, lesion_loss, organ_loss, train
+from asap_training.train_segmentation import LESIONS, ORGANS, as_frequent, lesion_loss, organ_loss, train
 
 SMALL = 32
 
@@ -101,6 +102,18 @@ def test_a_user_clicks_where_the_answer_is_wrong_and_is_shown_what_inference_wou
     truth = torch.where(user.sample.target, 6.0, -6.0)
     user.see(truth, rng)
     assert user.rounds_left in {0, left - 1}
+
+
+def test_rare_labels_are_drawn_smaller_by_what_the_loss_had_favoured_them() -> None:
+    torch.manual_seed(0)
+    head, sizes = SegmentationHead(HeadConfig(trunk=8, width=8, outputs=3)).eval(), (2, 3, 4)
+    image, cells = torch.rand(1, 1, *(4 * n for n in sizes)) * 2 - 1, torch.randn(1, 8, *sizes)
+    before = head(image, cells)
+    head.load_state_dict(as_frequent(head.state_dict(), torch.tensor([90_000.0, 9_000.0, 1_000.0])))
+    shift = (head(image, cells) - before).mean(dim=(0, 2, 3, 4))
+    assert shift[0] > 0 > shift[2]
+    assert (head(image, cells) - before).std(dim=(0, 2, 3, 4)).max() < 1e-5
+    assert float(shift[2]) == pytest.approx(-0.5 * math.log(3.0), abs=1e-5)
 
 
 @pytest.mark.slow

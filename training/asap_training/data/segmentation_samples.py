@@ -18,7 +18,7 @@ from asap_training.data.segmentation_cache import CachedCase, read_cached
 CELL = 4
 # Shares of the lesions drawn: with a sentence; of those, with a click as well; of those without, where the sentence only seems
 # to be true; of all, turned and without features; smoothed.
-NAMED, POINTED_AT_TOO, ELSEWHERE, TURNED, SMOOTHED = 0.6, 0.25, 0.3, 0.15, 0.3
+NAMED, POINTED_AT_TOO, ELSEWHERE, TURNED, SMOOTHED = 0.3, 0.75, 0.3, 0.1, 0.3
 Triple = tuple[int, int, int]
 
 
