@@ -57,10 +57,11 @@ class LesionSegmenter:
         asked = prompt_in_ras_order(prompt, volume)
         found: tuple[Mask, Triple] | None = None
         source = LESION_HEAD
-        if self.heads is not None:
+        # Where a sentence alone says where, growing within its place is better than the head on generated cases neither has seen.
+        pointed_at = len(asked.inside_ras_mm()) or asked.box is not None or asked.previous is not None
+        if self.heads is not None and pointed_at:
             found = self._by_head(self.heads, ras, features, asked, pause)
         if found is None:
-            # Without a click the head is unsure of what it has not seen the like of: then growing within the sentence's place.
             found, source = grow(ras, asked), REGION_GROWING
         mask, start = in_stored_order(*found, volume)
         if name is None and prompt.previous is not None:

@@ -25,6 +25,7 @@ from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, HeadConfig, S
 from asap_training.corrections import Users
 from asap_training.data.segmentation_cache import RECORD, prepare
 from asap_training.data.segmentation_samples import CELL, SegmentationCases
+from asap_training.finetune_segmentation import take_over
 from asap_training.loop.checkpoint import newest_average
 from asap_training.loop.head_steps import Schedule, run_steps
 
@@ -67,14 +68,14 @@ def train(
     start: Path | None = None,
     stop_after: int | None = None,
 ) -> None:
-    """Run (or go on with) a recipe. start: run whose averaged weights to begin from. stop_after: leave the rest for later."""
+    """Run (or go on with) a recipe. start: run whose averaged weights to take where they fit. stop_after: leave the rest."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(1)
     # Where a net is sure, gradients become denormal numbers, with which a step took three times as long.
     torch.set_flush_denormal(True)
     model = SegmentationHead(recipe.head).to(memory_format=torch.channels_last_3d)
     if start is not None:
-        model.load_state_dict(newest_average(start))
+        take_over(model, newest_average(start))
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
     (out / RECORD).write_bytes((cache / RECORD).read_bytes())
