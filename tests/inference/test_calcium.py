@@ -59,16 +59,22 @@ def test_no_fleck_no_calcium() -> None:
 def test_contrast_in_the_blood_is_no_calcium_and_calcium_in_it_still_is() -> None:
     hu = image(blood_hu=350.0)
     assert measured(hu).sum() == 0
-    hu[17:19, 20:22, 24] = 700.0
-    assert measured(hu)[HEART][4, 5, 6] == pytest.approx(4, rel=0.01)
+    hu[15:17, 20:22, 24] = 700.0  # in its wall, half of it beyond the organ
+    assert measured(hu)[HEART][4, 5, 6] == pytest.approx(2, rel=0.01)
 
 
 def test_a_bone_or_a_catheter_that_reaches_in_is_too_large_to_be_calcium() -> None:
     bone, catheter = image(), image()
-    bone[10:20, 10:20, 10:20] = 500.0
-    catheter[18, 18, 10:30] = 900.0
+    bone[5:20, 5:20, 5:20] = 500.0
+    catheter[18, 18, 4:30] = 900.0
     assert measured(bone).sum() == 0
     assert measured(catheter).sum() == 0
+
+
+def test_streaks_of_contrast_among_contrast_are_no_calcium() -> None:
+    hu = image(blood_hu=350.0)
+    hu[22:24, 22:24, 24] = 900.0
+    assert measured(hu).sum() == 0
 
 
 def test_a_fleck_elsewhere_or_in_bone_does_not_count() -> None:
