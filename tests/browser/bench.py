@@ -163,6 +163,10 @@ class Tab:
                 "count => document.querySelectorAll('.segments button[title=Remove]').length < count", arg=count
             )
 
+    def shows(self, view: str, wanted: Callable[[NDArray[np.int16]], bool], timeout_s: float = 20.0) -> bool:
+        """Whether a view comes to show a picture as wanted: on a busy machine it comes some time after the words beside it."""
+        return self._comes(lambda: bool(wanted(self.picture(view))), timeout_s)
+
     def goes_dark(self, view: str, timeout_s: float = 20.0) -> bool:
         """Whether the heat leaves this view: on a busy machine a picture comes some time after the words beside it."""
         return self._comes(lambda: self.heat_centre(view) is None, timeout_s)

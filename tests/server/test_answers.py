@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from asap.client import HeatmapBox, wire
 from asap.grounding import Grounding, island_at_peak
-from asap.inference.engine import REGION_LEVEL, Engine
+from asap.inference.engine import Engine
 from asap.inference.load import load_engine
+from asap.inference.sentence_grounding import REGION_LEVEL
 from asap.io.read import read_volume
 from asap.phantom.case import generate_case
 from asap.text.read import read_report, read_sentence
