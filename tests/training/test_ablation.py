@@ -13,11 +13,18 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from asap.inference.grounder import AsapGrounder
+from asap.models.asap import Asap
+from asap.models.catalog import TEST_CONFIG, TEST_WORDS
+from asap.models.wordpiece import WordPiece
 from asap.phantom.case import PhantomCase, generate_case
 from asap.phantom.case_files import load_case, save_case
 from asap.phantom.findings import CONCEPTS
+from asap.preprocess import GridConfig
+from asap.text.read import read_sentence
+from asap.text.statements import wordings_of
 from asap_training.ablation import boxes, command, measures, rows
-from asap_training.ablation.features import Frozen
+from asap_training.ablation.features import Frozen, Shown, frozen_features
 from asap_training.ablation.result import Result, results
 from asap_training.ablation.table import difference
 from asap_training.data.batch import collate
@@ -38,7 +45,8 @@ def frozen(cases: int, seed: int, told: float) -> Frozen:
     report = image @ np.random.default_rng(2).standard_normal((48, 32)) + 0.1 * rng.standard_normal((cases, 32))
     tokens = rng.standard_normal((cases * 10, 48))
     organs = np.clip(told * tokens[:, :8] * 0.1 + 0.3, 0, 1)
-    return Frozen(*(x.astype(np.float32) for x in (image, report)), has, *(x.astype(np.float32) for x in (tokens, organs)))
+    image, report, stated, tokens, organs = (x.astype(np.float32) for x in (image, report, told * has, tokens, organs))
+    return Frozen(image, report, has, stated, tokens, organs)
 
 
 @cache
@@ -76,6 +84,33 @@ def test_macro_auroc_equals_an_independent_one() -> None:
     assert measures.macro_auroc(scores, has, rows) == pytest.approx(expected, abs=1e-12)
 
 
+def test_what_all_cases_share_is_left_to_a_head_without_an_offset() -> None:
+    """Findings that most cases lack: the head must be able to say so of all, and then to tell the few that have one."""
+    rng = np.random.default_rng(3)
+    shared = 5 * rng.standard_normal(48).astype(np.float32)
+    train, held = (replace(f, image_RD=f.image_RD + shared) for f in (frozen(160, 3, 1.5), frozen(80, 4, 1.5)))
+    moved = measures.layer_normed(held.image_RD)
+    assert moved.mean(dim=1).abs().max() < 1e-5
+    assert np.corrcoef(moved.mean(dim=0).numpy(), shared)[0, 1] > 0.9
+    scores = measures.zero_shot_scores(train, held, text_of, 0)
+    rare = train.findings_RF.mean(axis=0) < 0.4
+    assert scores[:, rare].mean() < 0
+
+
+def test_what_is_stated_of_a_box_is_the_evidence_that_its_confidence_is_read_at() -> None:
+    torch.manual_seed(3)
+    model, tokenizer = Asap(TEST_CONFIG).eval(), WordPiece.from_vocabulary(TEST_WORDS)
+    grid = GridConfig(TEST_CONFIG.encoder.spacing_mm, TEST_CONFIG.encoder.volume_shape, TEST_CONFIG.encoder.patch)
+    grounder = AsapGrounder(model, tokenizer, name="test", weights_sha256="", grid=grid)
+    tokens = int(np.prod(grid.tokens))
+    image = torch.rand(1, 1, *TEST_CONFIG.encoder.volume_shape) * 2 - 1
+    box = Shown(image, np.zeros((tokens, 8), np.float32), np.zeros(len(CONCEPTS), bool), "A mass.")
+    (stated,) = frozen_features(model, tokenizer, [box]).stated_RF
+    rows = grounder.encode_sentences([read_sentence(text) for text in wordings_of("mass")])
+    evidence = grounder.evidence(grounder.match(rows, grounder.encode_image(image).cells_NC))
+    assert stated[CONCEPTS.index("mass")] == pytest.approx(float(evidence.mean()), abs=2e-3)
+
+
 def test_retrieval_finds_the_own_report_and_equals_share_their_ranks() -> None:
     train, held = frozen(160, 5, 1.0), frozen(60, 6, 1.0)
     assert (measures.retrieval_ranks(train, held, 0) < 5).mean() > 0.5
@@ -91,7 +126,7 @@ def result(row: str, right: float, seed: int) -> Result:
     distances = np.where(rng.random(60) < right, 5.0, 80.0)
     grounding = tuple(Row(n // 2, "mass", True, False, float(mm), mm < 12, 0.6, 0.4, 80.0, 0.1) for n, mm in enumerate(distances))
     cases = tuple(n // 2 for n in range(60))
-    return Result(row, seed, 1, 2, grounding, cases, ("mass",) * 3, found, told, {}, np.zeros((60, 2)), 0.1, 0.1)
+    return Result(row, seed, 1, 2, grounding, cases, ("mass",) * 3, found, told, told, {}, np.zeros((60, 2)), 0.1, 0.1)
 
 
 def test_one_row_less_another_is_told_with_an_interval_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +137,10 @@ def test_one_row_less_another_is_told_with_an_interval_of_its_own(monkeypatch: p
     assert line is not None
     for value, low, high in re.findall(r"(-?\.?\d\.\d+) \[(.+?), (.+?)\]", line):
         assert 0 < float(low) < float(value) < float(high)
-    assert len(re.findall(r"\[", line)) == 2
+    assert len(re.findall(r"\[", line)) == 4
     same = difference([replace(worse[0], row="corrected"), *worse], "corrected", "published")
     assert same is not None
-    assert same.count("0.00 [0.00, 0.00]") == 2
+    assert same.count("0.00 [0.00, 0.00]") == 4
 
 
 def test_a_row_computes_only_what_it_is_trained_for() -> None:

@@ -138,6 +138,7 @@ def measured(name: str, seed: int, trial: Trial) -> Result:
         findings=tuple(CONCEPTS[f] for f in findings),
         found=test.findings_RF[:, findings],
         zero_shot=zero_shot_scores(train, test, lambda text: text_vector(model, tokenizer, text), seed)[:, findings],
+        stated=test.stated_RF[:, findings],
         probes={
             f"{share:g}": [probe_scores(train, test, share, findings, 100 * seed + n) for n in range(count)]
             for share, count in draws.items()

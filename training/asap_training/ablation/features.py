@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asap.inference.calibration import best_mean
 from asap.models.asap import Asap
 from asap.models.wordpiece import WordPiece
 from asap.phantom.case import PhantomCase
 from asap.phantom.findings import CONCEPTS
 from asap.preprocess import GridConfig, GridMap, to_network_grid
+from asap.text.statements import wordings_of
 from asap_training.ablation.boxes import box_centre_ras_mm, boxes_in
 from asap_training.data.cells import cell_fractions
 from asap_training.data.fields_of_view import ORGANS
@@ -41,18 +43,21 @@ class Shown:
 @dataclass(frozen=True, eq=False)
 class Frozen:
     """image_RD: mean token after the final norm. report_RD: mean state of the report's words. findings_RF: 1 where a case has
-    it, in the order of `CONCEPTS`. tokens_TD, organs_TC: some tokens of every case and the organs' shares in them.
+    it, in the order of `CONCEPTS`. stated_RF: how well its best tokens fit "there is such a finding". tokens_TD, organs_TC: some
+    tokens of every case and the organs' shares in them.
     """
 
     image_RD: Floats
     report_RD: Floats
     findings_RF: NDArray[np.bool_]
+    stated_RF: Floats
     tokens_TD: Floats
     organs_TC: Floats
 
     def part(self, rows: NDArray[np.int64]) -> Frozen:
         """Some of the cases; the tokens stay."""
-        return Frozen(self.image_RD[rows], self.report_RD[rows], self.findings_RF[rows], self.tokens_TD, self.organs_TC)
+        cases = (self.image_RD[rows], self.report_RD[rows], self.findings_RF[rows], self.stated_RF[rows])
+        return Frozen(*cases, self.tokens_TD, self.organs_TC)
 
 
 def shown_boxes(boxes: Path, grid: GridConfig, count: int | None = None) -> list[Shown]:
@@ -69,17 +74,21 @@ def shown_boxes(boxes: Path, grid: GridConfig, count: int | None = None) -> list
 @torch.inference_mode()
 def frozen_features(model: Asap, tokenizer: WordPiece, shown: Sequence[Shown]) -> Frozen:
     """What a model makes of boxes on its own grid."""
-    images, reports, tokens, organs = [], [], [], []
+    images, reports, stated, tokens, organs = [], [], [], [], []
+    statements = [_statements(model, tokenizer, concept) for concept in CONCEPTS]
     for number, box in enumerate(shown):
-        tokens_ND = model.encode_image(box.image_11HWD)[0].numpy()
+        encoded_1ND = model.encode_image(box.image_11HWD)
+        tokens_ND = encoded_1ND[0].numpy()
         images.append(tokens_ND.mean(axis=0))
+        stated.append(_stated(model, statements, encoded_1ND))
         reports.append(text_vector(model, tokenizer, box.report))
         rng = np.random.default_rng([number, 7])
         chosen = rng.choice(len(tokens_ND), min(TOKENS_PER_CASE, len(tokens_ND)), replace=False)
         tokens.append(tokens_ND[chosen])
         organs.append(box.organs_NC[chosen])
     findings_RF = np.stack([box.findings_F for box in shown])
-    return Frozen(np.stack(images), np.stack(reports), findings_RF, np.concatenate(tokens), np.concatenate(organs))
+    cases = (np.stack(images), np.stack(reports), findings_RF, np.stack(stated))
+    return Frozen(*cases, np.concatenate(tokens), np.concatenate(organs))
 
 
 @torch.inference_mode()
@@ -87,6 +96,24 @@ def text_vector(model: Asap, tokenizer: WordPiece, text: str) -> Floats:
     """Mean last hidden state of a text's words, [D]."""
     ids_L = torch.from_numpy(tokenizer.encode_sentence(text).ids)
     return np.asarray(model.encode_text(ids_L[None])[0, 1:].mean(dim=0).numpy(), dtype=np.float32)
+
+
+def _statements(model: Asap, tokenizer: WordPiece, concept: str) -> Tensor:
+    """A finding stated in every wording, as the model compares sentences, [1, S, D]."""
+    encoded = [tokenizer.encode_sentence(text) for text in wordings_of(concept)]
+    features = [
+        model.sentence_features(model.encode_text(torch.from_numpy(e.ids[None])), torch.from_numpy(e.sentence_ids[None]))
+        for e in encoded
+    ]
+    return torch.cat(features, dim=1)
+
+
+def _stated(model: Asap, statements: list[Tensor], encoded_1ND: Tensor) -> Floats:
+    """Of every finding the evidence that a confidence is read at: the mean of the best cosines, over its wordings [F]."""
+    projected_1ND = model.project_image(encoded_1ND)
+    return np.array(
+        [best_mean(model.similarity_BSN(text_1SD, projected_1ND)[0]).mean().item() for text_1SD in statements], np.float32
+    )
 
 
 def _organs(case: PhantomCase, placed: GridMap, grid: GridConfig) -> Floats:

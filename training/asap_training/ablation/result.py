@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asap.io.atomic import write_bytes
 from asap_training.grounding_score import Row
 
-RESULT_NAME = "result.json"
+RESULT_NAME = "measures.json"  # rows with a result.json alone were measured otherwise, and are measured anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class Result:
     """One row with one seed. steps, batch: what it was trained with.
 
     grounding: one entry per held-out sentence. cases: of each held-out box, the number of the case it was cut from. zero_shot,
-    probes: scores [R, F] of the held-out boxes, of `findings`; probes by the share of the training boxes, several draws of small
-    shares. found: [R, F] who has what. ranks: [R, 2] of retrieval.
+    stated, probes: scores [R, F] of the held-out boxes, of `findings`; probes by the share of the training boxes, several draws
+    of small shares. found: [R, F] who has what. ranks: [R, 2] of retrieval.
     """
 
     row: str
@@ -35,6 +35,7 @@ class Result:
     findings: tuple[str, ...]
     found: NDArray[np.bool_]
     zero_shot: NDArray[np.float64]
+    stated: NDArray[np.float32]
     probes: dict[str, list[NDArray[np.float64]]]
     ranks: NDArray[np.float64]
     organ_error: float
@@ -51,7 +52,7 @@ def results(out: Path) -> Iterator[Result]:
     """Every finished row below a folder, in order of name and seed."""
     for path in sorted(out.glob(f"*/{RESULT_NAME}")):
         data: dict[str, Any] = json.loads(path.read_text())
-        for name in ("found", "zero_shot", "ranks"):
+        for name in ("found", "zero_shot", "stated", "ranks"):
             data[name] = np.array(data[name])
         data["probes"] = {share: [np.array(draw) for draw in draws] for share, draws in data["probes"].items()}
         data["grounding"] = tuple(Row(**row) for row in data["grounding"])

@@ -17,9 +17,12 @@ from asap_training.tasks.grounding_table import gain_of
 from asap_training.tasks.statistics import bootstrap_by_case
 
 Index = NDArray[np.int64]
+Told = tuple[NDArray[np.float64], NDArray[np.bool_]]  # scores and truth, [R, F]
 HEADER = (
     *("row", "seeds", "samples", "strict [95 %]", "gain [95 %]"),
     *(f"AUROC {kind}" for kind in sorted(LESION_KINDS)),
+    "stated AUROC [95 %]",
+    "of lesions [95 %]",
     "zero-shot AUROC [95 %]",
     *(f"R@{k}" for k in RECALLS),
     "organ error",
@@ -38,7 +41,7 @@ def markdown(found: Sequence[Result]) -> str:
 
 
 def difference(found: Sequence[Result], name: str, other: str) -> str | None:
-    """A row less another in gain and zero-shot AUROC, the same cases drawn for both; None where one has not been trained."""
+    """A row less another in gain and AUROC, the same cases drawn for both; None where one has not been trained."""
     ours, theirs = ([result for result in found if result.row == row] for row in (name, other))
     if not ours or not theirs:
         return None
@@ -49,8 +52,8 @@ def difference(found: Sequence[Result], name: str, other: str) -> str | None:
         return gain_of(strict, prior, index[index < first]) - gain_of(strict, prior, index[index >= first])
 
     gained = _with_interval([row.case for row in (*known, *others)], gain)
-    told = _with_interval(ours[0].cases, lambda index: _mean_zero_shot(ours, index) - _mean_zero_shot(theirs, index))
-    return f"{name} less {other}: gain {gained}, zero-shot AUROC {told}."
+    stated, lesions, zero_shot = (_lead(ours, theirs, of) for of in (_stated, _stated_lesions, _zero_shot))
+    return f"{name} less {other}: gain {gained}, stated AUROC {stated}, of lesions {lesions}, zero-shot AUROC {zero_shot}."
 
 
 def _cells(name: str, seeds: Sequence[Result]) -> list[str]:
@@ -62,7 +65,8 @@ def _cells(name: str, seeds: Sequence[Result]) -> list[str]:
     organs = f"{np.mean([r.organ_error for r in seeds]):.4f}"
     probes = [_probe(seeds, f"{share:g}") for share in PROBE_SHARES]
     head = [name, str(len(seeds)), samples, _strict(pooled), _gain(seeds)]
-    return [*head, *kinds, _zero_shot(seeds), *recalls, organs, *probes]
+    told = [_auroc(seeds, of) for of in (_stated, _stated_lesions, _zero_shot)]
+    return [*head, *kinds, *told, *recalls, organs, *probes]
 
 
 def _strict(rows: Sequence[Row]) -> str:
@@ -94,13 +98,30 @@ def _twins(rows: Sequence[Row]) -> str:
     return f"{roc_auc_score([1, 0] * len(pairs), scores):.2f}"
 
 
-def _zero_shot(seeds: Sequence[Result]) -> str:
-    return _with_interval(seeds[0].cases, lambda index: _mean_zero_shot(seeds, index))
+def _zero_shot(result: Result) -> Told:
+    return result.zero_shot, result.found
 
 
-def _mean_zero_shot(seeds: Sequence[Result], boxes: Index) -> float:
+def _stated(result: Result) -> Told:
+    return result.stated.astype(np.float64), result.found
+
+
+def _stated_lesions(result: Result) -> Told:
+    of_pool = np.isin(result.findings, list(LESION_KINDS))
+    return result.stated[:, of_pool].astype(np.float64), result.found[:, of_pool]
+
+
+def _auroc(seeds: Sequence[Result], of: Callable[[Result], Told]) -> str:
+    return _with_interval(seeds[0].cases, lambda index: _mean_auroc(seeds, of, index))
+
+
+def _lead(ours: Sequence[Result], theirs: Sequence[Result], of: Callable[[Result], Told]) -> str:
+    return _with_interval(ours[0].cases, lambda index: _mean_auroc(ours, of, index) - _mean_auroc(theirs, of, index))
+
+
+def _mean_auroc(seeds: Sequence[Result], of: Callable[[Result], Told], boxes: Index) -> float:
     """Boxes are drawn alike for all seeds: the mean over seeds of each draw."""
-    return float(np.mean([macro_auroc(r.zero_shot, r.found, boxes) for r in seeds]))
+    return float(np.mean([macro_auroc(*of(r), boxes) for r in seeds]))
 
 
 def _probe(seeds: Sequence[Result], share: str) -> str:
