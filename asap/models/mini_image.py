@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from asap.errors import WeightsError
 from asap.models.config import values_from_json
+from asap.models.conv3d import Conv3d
 from asap.models.positions import sincos_positions
 from asap.models.vit import Block
 from asap.pause import Pause, no_pause
@@ -89,8 +90,8 @@ class ResidualConv(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels)
-        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv1 = Conv3d(channels, channels, 3, padding=1)
+        self.conv2 = Conv3d(channels, channels, 3, padding=1)
 
     def forward(self, x_BCHWD: Tensor) -> Tensor:
         """x_BCHWD -> same shape."""

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from asap.errors import WeightsError
+from asap.models.conv3d import Conv3d
 from asap.models.load_segmentation import belongs_to, load_segmentation, write_segmentation
 from asap.models.mini_image import space_to_depth
 from asap.models.prompt_maps import SIGMA_VOXELS, point_map
-from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, SegmentationHead, depth_to_space
+from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, SegmentationHead, contrast, depth_to_space
 
 TRUNK = "a" * 64
 
@@ -43,6 +44,44 @@ def test_the_far_end_of_a_box_hears_a_click() -> None:
     before = head(image, cells, prompts)[0, 0, -4:]
     prompts[0, 0, 2, 4, 4] = 1
     assert (head(image, cells, prompts)[0, 0, -4:] - before).abs().max() > 1e-4
+
+
+def test_a_small_box_is_convolved_as_pytorch_does_it() -> None:
+    torch.manual_seed(0)
+    ours = Conv3d(6, 5, 3, stride=2, padding=1)
+    theirs = torch.nn.Conv3d(6, 5, 3, stride=2, padding=1)
+    theirs.load_state_dict(ours.state_dict())
+    for dtype, tolerance in ((torch.float32, 1e-6), (torch.float64, 1e-12)):
+        results = []
+        for conv in (ours.to(dtype), theirs.to(dtype)):
+            conv.zero_grad()
+            x = torch.linspace(-1, 1, 2 * 6 * 4 * 6 * 5, dtype=dtype).reshape(2, 6, 4, 6, 5).requires_grad_()
+            y = conv(x)
+            (y**2).sum().backward()
+            results.append((y.detach(), x.grad, conv.weight.grad, conv.bias.grad))
+        for one, other in zip(*results, strict=True):
+            assert one is not None and other is not None
+            assert (one - other).abs().max() <= tolerance * other.abs().max()
+
+
+def test_a_voxel_is_compared_with_what_was_clicked_and_with_nothing_where_nothing_was() -> None:
+    windows, clicked = torch.zeros(2, 3, 4, 4, 4), torch.zeros(2, 1, 4, 4, 4)
+    windows[:, :, :2], clicked[0, 0, 1, 2, 2] = 0.5, 1.0
+    seen = contrast(windows, clicked)
+    assert seen[0, :, :2].abs().max() == 0
+    assert torch.equal(seen[0, :, 2:], torch.full((3, 2, 4, 4), -0.5))
+    assert seen[1].abs().max() == 0
+
+
+def test_voxels_of_one_folded_place_are_told_apart() -> None:
+    torch.manual_seed(0)
+    head = SegmentationHead(LESION_HEAD).eval()
+    assert head.edges is not None
+    image, cells, prompts = torch.rand(1, 1, 16, 16, 16) - 0.5, torch.randn(1, 129, 4, 4, 4), torch.zeros(1, 3, 16, 16, 16)
+    before = head(image, cells, prompts)
+    torch.nn.init.normal_(head.edges.out.weight)
+    added = head(image, cells, prompts) - before
+    assert added.unfold(2, 2, 2).unfold(3, 2, 2).unfold(4, 2, 2).flatten(5).std(dim=5).min() > 0
 
 
 def test_points_are_drawn_where_they_lie_between_voxels_too() -> None:
