@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from asap.errors import Cancelled, InputError
 from asap.grounding import Grounding
 from asap.inference.lesion_grid import CELL, SMALLEST_BOX, GridPrompt, answer, first_box
-from asap.inference.lesions import grid_prompt
+from asap.inference.lesions import grid_prompt, pointed_at
 from asap.prompt import Prompt
 from asap.report import Sentence
 from asap.segment_types import LESIONS
@@ -139,3 +141,22 @@ def test_a_prompt_in_millimetres_finds_its_voxels_cells_and_the_segment_before()
 def test_a_point_the_model_has_not_seen_is_refused() -> None:
     with pytest.raises(InputError, match="outside what the model has seen"):
         grid_prompt(Prompt(include=((500.0, 0.0, 0.0),)), np.eye(4), **grids())  # type: ignore[arg-type]
+
+
+def test_a_sentence_clicks_in_the_middle_of_what_lies_in_its_place() -> None:
+    hu = np.full((80, 80, 40), -850, dtype=np.int16)
+    hu[30:46, 40:52, 14:22] = 30
+    ct = Volume(hu, np.diag([1.5, 1.5, 3.0, 1.0]))
+    heat = np.zeros((10, 10, 10), dtype=np.float32)
+    heat[3:6, 4:7, 2:6], heat[3, 5, 4] = 0.4, 0.5
+    cells = np.diag([12.0, 12.0, 12.0, 1.0])
+    cells[:3, 3] = 6.0
+    sentence = Sentence(0, "A mass.", (0, 7), "findings", "present", None, (), (), True, None)
+    grounding = Grounding(sentence, heat, cells, 0.2, (48.0, 66.0, 48.0), None, 1, "not applicable", None, "x")
+    said = pointed_at(ct, Prompt(grounding=grounding))
+    assert np.allclose(said.include, [[56, 69, 52]], atol=4)
+    assert said.grounding is grounding
+    nowhere_to_grow = replace(grounding, threshold=None)
+    assert pointed_at(ct, Prompt(grounding=nowhere_to_grow)).include == ((48.0, 66.0, 48.0),)
+    clicked = Prompt(include=((50.0, 60.0, 50.0),), grounding=grounding)
+    assert pointed_at(ct, clicked) is clicked
