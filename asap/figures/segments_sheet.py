@@ -18,7 +18,7 @@ from asap.volume import Volume, apply_affine
 
 TOP = 66
 LEGEND_LINE = 26
-LEGEND_COLUMN = 500
+LEGEND_COLUMN = 780
 TINT = 0.28
 AERATED_BELOW_HU = -300.0
 

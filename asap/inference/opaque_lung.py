@@ -1,7 +1,8 @@
 """Lung that holds no air: consolidated or collapsed parts, which a threshold misses and the organ head has learnt.
 
 The classical lung mask is exact where there is air, on every CT. What the head says is lung besides is added only where it is a
-body of its own: a rim between the two is nothing but their difference in drawing an edge.
+body of its own: a rim between the two is nothing but their difference in drawing an edge. And only where it lies against air of its
+side, if there is any: on a real CT angiography the head took muscle of the shoulder for lung.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def with_opaque_parts(
     share = shares[lobes].sum(axis=0)
     h, w, d = share.shape
     voxel_ml = abs(float(np.linalg.det(grid_affine[:3, :3]))) / 1000
-    opaque = bodies((share > 0.5) & ~_aerated(lungs, (h, w, d), grid_affine), voxel_ml)
+    ours = _on_grid(lungs.left if key == "left_lung" else lungs.right, lungs, (h, w, d), grid_affine)
+    both = _on_grid(lungs.left | lungs.right, lungs, (h, w, d), grid_affine)
+    opaque = against(bodies((share > 0.5) & ~both, voxel_ml), ours)
     placed = place((h, w, d), grid_affine, ras.shape, ras.affine) if opaque.any() else None
     if placed is None:
         return found
@@ -70,11 +73,19 @@ def joined(one: tuple[Mask, Triple], other: tuple[Mask, Triple]) -> tuple[Mask, 
     return whole, (i, j, k)
 
 
-def _aerated(lungs: LungMasks, shape: Triple, grid_affine: Affine) -> Mask:
-    """Both classical lungs on the head's grid: what one side's mask holds is not missing from the other."""
-    both = lungs.left | lungs.right
+def against(bodies: Mask, air: Mask) -> Mask:
+    """The bodies no further from the air than a rim; all of them where there is no air."""
+    if not air.any():
+        return bodies
+    labels, _ = ndimage.label(bodies)
+    near = np.unique(labels[ndimage.binary_dilation(air, iterations=RIM_VOXELS)])
+    return np.asarray(np.isin(labels, near[near > 0]), dtype=np.bool_)
+
+
+def _on_grid(coarse: Mask, lungs: LungMasks, shape: Triple, grid_affine: Affine) -> Mask:
+    """A classical lung mask on the head's grid."""
     whole = np.zeros(shape, dtype=np.bool_)
-    placed = place(both.shape, lungs.affine, shape, grid_affine) if both.any() else None
+    placed = place(coarse.shape, lungs.affine, shape, grid_affine) if coarse.any() else None
     if placed is not None:
-        whole[placed.box] = placed.mask(both.astype(np.float32))
+        whole[placed.box] = placed.mask(coarse.astype(np.float32))
     return whole

@@ -53,6 +53,12 @@ def test_a_whole_lung_without_air_is_found() -> None:
     assert (completed(LEFT, NOTHING) & LEFT).sum() > 0.9 * LEFT.sum()
 
 
+def test_a_body_away_from_the_air_of_its_side_is_no_lung() -> None:
+    aerated = box(slice(4, 22), slice(8, 20), slice(4, 18))
+    shoulder = box(slice(4, 20), slice(8, 24), slice(24, 38))
+    assert (completed(aerated | shoulder, aerated) == aerated).all()
+
+
 def test_a_rim_the_head_draws_wider_changes_nothing() -> None:
     wider = box(slice(2, 24), slice(6, 34), slice(2, 38))
     assert (completed(wider, LEFT) == LEFT).all()
