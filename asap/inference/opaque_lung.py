@@ -1,8 +1,8 @@
 """Lung that holds no air: consolidated or collapsed parts, which a threshold misses and the organ head has learnt.
 
 The classical lung mask is exact where there is air, on every CT. What the head says is lung besides is added only where it is a
-body of its own: a rim between the two is nothing but their difference in drawing an edge. And only where it lies against air of its
-side, if there is any: on a real CT angiography the head took muscle of the shoulder for lung.
+body of its own: a rim between the two is nothing but their difference in drawing an edge. And only where it lies against air of
+its side, if there is any: on a real CT angiography the head took muscle of the shoulder for lung.
 """
 
 from __future__ import annotations
