@@ -41,6 +41,7 @@ def test_losses_are_the_formulas_over_the_whole_grid() -> None:
 
 
 def test_half_the_masked_tokens_are_a_sample_of_the_same_loss() -> None:
+    torch.manual_seed(0)  # another untrained model's loss may well lie elsewhere on the other half of the tokens
     recipe = small()
     model = PretrainingModel(recipe).eval()
     batch = collate([SyntheticReports(recipe)[n] for n in range(2)])
