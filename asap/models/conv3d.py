@@ -16,7 +16,6 @@ class Conv3d(nn.Conv3d):
     def forward(self, x_BCHWD: Tensor) -> Tensor:
         """As `torch.nn.Conv3d`."""
         one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        if x_BCHWD.device.type != "cpu" or x_BCHWD.dtype != torch.float32 or not one_dnn:
+        if x_BCHWD.device.type != "cpu" or x_BCHWD.dtype != torch.float32 or isinstance(self.padding, str) or not one_dnn:
             return super().forward(x_BCHWD)
-        padding = (0, 0, 0) if isinstance(self.padding, str) else self.padding
-        return torch.mkldnn_convolution(x_BCHWD, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
+        return torch.mkldnn_convolution(x_BCHWD, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups)
