@@ -41,7 +41,7 @@ class SegmentationRecipe:
 
     head: HeadConfig
     steps: int = 1000
-    boxes_per_step: int = 3  # PyTorch has no fast 3-D convolution for a single small box
+    boxes_per_step: int = 3
     side: int = 48
     users: int = 12
     renew_every: int = 50
