@@ -52,6 +52,8 @@ def joined() -> Iterator[Ranks]:
     dist.init_process_group("nccl" if cuda else "gloo", timeout=SILENCE)
     try:
         yield Ranks(rank, world, device)
+        # Rank 0 keeps the store they meet at: who leaves after it may wait for an answer that does not come.
+        wait_for_all()
     finally:
         dist.destroy_process_group()
 
