@@ -244,7 +244,7 @@ class Engine:
             return self.segment_prompted(volume, features, Prompt(grounding=grounding), between_blocks=pause)
 
         reader = self.findings.of(features)
-        return sought_lesions(reader, partial(self.ground, features), outline, progress=progress, pause=pause)
+        return sought_lesions(volume, reader, partial(self.ground, features), outline, progress=progress, pause=pause)
 
     def _measure(self, features: StudyFeatures, volume: Volume | None, between_blocks: Pause) -> Measure | None:
         """Measures the lesion a grounding shows; None without the image."""

@@ -94,6 +94,10 @@ class FindingMaps:
             mask &= np.isin(self._lobe, [n for n, (_, name) in enumerate(LOBE_NAMES) if name == lobe])
         return mask
 
+    def farther(self, ras_mm: Point, distance_mm: float) -> Mask:
+        """Cells whose centre is farther from a point."""
+        return np.asarray(np.linalg.norm(self._centres - np.asarray(ras_mm), axis=-1) > distance_mm, dtype=np.bool_)
+
     def side_at(self, ras_mm: Point) -> Side:
         """The half of the chest a point lies in."""
         token = np.clip(self._grid.token_of(np.asarray(ras_mm)), 0, np.asarray(self._features.tokens) - 1)

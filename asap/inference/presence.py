@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from asap.drafts import FindingEstimate, FindingLabel
 from asap.inference.finding_curves import Curves
-from asap.inference.finding_maps import FindingMaps
+from asap.inference.finding_maps import FindingMaps, Mask
 from asap.report import Side
 from asap.text.ctrate_labels import CTRATE_FINDINGS
 from asap.text.statements import WORDINGS, in_lung
@@ -33,7 +33,9 @@ class PresenceReader:
         if side == "bilateral":
             left, right = (self.estimate(concept, one, lobe, asked=asked) for one in SIDES)
             return left if (left.probability or 0.0) <= (right.probability or 0.0) else right
-        region = self._maps.region(side, lobe)
+        return self._within(concept, self._maps.region(side, lobe), asked=asked)
+
+    def _within(self, concept: str, region: Mask, *, asked: bool) -> FindingEstimate:
         curve, evidence = self._curves.get(concept), self._maps.evidence(concept, region)
         probability = None if curve is None or evidence is None else curve.probability(evidence, asked=asked)
         peak = self._maps.peak(concept, region)
@@ -48,12 +50,27 @@ class PresenceReader:
 
     def scan(self) -> tuple[FindingEstimate, ...]:
         """Every finding looked for, of the lungs and the pleura on each side, the most probable first."""
-        found = [
-            self.estimate(concept, side, asked=False)
-            for concept, wording in WORDINGS.items()
-            for side in (SIDES if wording.seat in ("lung", "pleura") else (None,))
-        ]
+        found = [self.estimate(concept, side, asked=False) for concept in WORDINGS for side in _sides(concept)]
         return tuple(sorted(found, key=lambda estimate: -(estimate.probability or 0.0)))
+
+    def places(self, concept: str, count: int, apart_mm: float) -> Iterator[FindingEstimate]:
+        """Up to `count` places of one finding on each side it is looked for, the best first, their peaks so far apart.
+
+        A further place is read at the same curve, from the cells that are left. Raises KeyError as `estimate`.
+        """
+        for side in _sides(concept):
+            region = self._maps.region(side)
+            for _ in range(count):
+                found = self._within(concept, region, asked=False)
+                if found.probability is None:
+                    break
+                yield found
+                region = region & self._maps.farther(found.peak_ras_mm, apart_mm)
+
+
+def _sides(concept: str) -> tuple[Side | None, ...]:
+    """What a finding is looked for in: each side of the lungs and the pleura, else the whole chest at once."""
+    return SIDES if WORDINGS[concept].seat in ("lung", "pleura") else (None,)
 
 
 def ctrate_probabilities(estimates: Iterable[FindingEstimate]) -> tuple[FindingLabel, ...]:
