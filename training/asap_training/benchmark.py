@@ -21,6 +21,7 @@ from asap_training.data.implants import implanted
 from asap_training.grounding_score import encode_cases, score
 from asap_training.scoring_cases import ScoringCase, generated_case, judge_cases
 from asap_training.side_swap import side_swap_lines
+from asap_training.study_scores import study_table
 from asap_training.tasks.classical_baseline import ClassicalBaseline
 from asap_training.tasks.grounding_table import table
 
@@ -81,6 +82,10 @@ def main() -> None:
         print(grounding(engine, "Judge cases (another generator)", list(judge_cases(arguments.judge))))
     if arguments.generated is not None:
         print(grounding(engine, "Generated cases, unseen seeds and wordings", generated_cases(arguments.generated)))
+        whole = (load_case(path) for path in sorted(arguments.generated.glob("case-*")))
+        studies = study_table(Path(arguments.model), whole) if Path(arguments.model).is_dir() else None
+        if studies is not None:
+            print(studies)
     swapped = [generate_case(seed, bilateral="nodule", held_out_phrasing=True) for seed in BILATERAL_SEEDS[: arguments.bilateral]]
     if swapped:
         print("\n".join(side_swap_lines(engine, swapped)))

@@ -36,7 +36,8 @@ ANATOMY = {
     "norm": "decoder_injection_pred_norm",
     "out": "decoder_injection_pred_layer_1",
 }
-# What the corrected recipe adds to the published model; a published checkpoint leaves these at their first values.
+# What the corrected recipe adds to the published model, kept under its own names; a published checkpoint leaves these at their
+# first values.
 ADDED = ("study_heads.", "fusion.similarity_scale_H")
 
 
@@ -103,7 +104,7 @@ def load_imported(model: PretrainingModel, folder: Path) -> None:
 def write_trained(model: PretrainingModel, tokenizer: WordPiece, folder: Path, source: str) -> Manifest:
     """Write what a run trained as weights `asap` loads by their folder, with the part that only further training reads.
 
-    Float32. What the corrected recipe adds to the published model is not among them. OutputError when the disk refuses.
+    Float32. OutputError when the disk refuses.
     """
     return write_weights(
         folder,
@@ -114,7 +115,7 @@ def write_trained(model: PretrainingModel, tokenizer: WordPiece, folder: Path, s
         source=source,
         licence="that of the data it was trained on",
         tokenizer_json=tokenizer.to_json(),
-        training={name: value.detach().cpu() for name, value in published_state(model).items()},
+        training={name: value.detach().cpu() for name, value in (published_state(model) | added_state(model)).items()},
     )
 
 
@@ -126,7 +127,12 @@ def training_state(model: PretrainingModel, entries: Mapping[str, Tensor]) -> di
         if missing:
             raise WeightsError(f"The checkpoint has no entry {missing[0]}.")
         out[ours] = entries[theirs[0]] if len(theirs) == 1 else torch.cat([entries[name] for name in theirs])
-    return out
+    return out | {name: entries[name] for name in added_state(model) if name in entries}
+
+
+def added_state(model: PretrainingModel) -> dict[str, Tensor]:
+    """What the corrected recipe has and no published checkpoint, under its own names."""
+    return {name: value for name, value in model.state_dict().items() if name.startswith(ADDED)}
 
 
 def published_state(model: PretrainingModel) -> dict[str, Tensor]:

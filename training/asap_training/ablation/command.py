@@ -47,6 +47,7 @@ from asap_training.loop.run_checkpoint import trained_weights
 from asap_training.pretrain import RunOptions, run
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.published_names import write_trained
+from asap_training.study_scores import finding_scores, stored_heads
 
 BOXES_NAME, HELD_NAME, HEATMAPS_NAME = "boxes", "held", "heatmaps.png"
 PROBE_BOXES = 800  # of the training boxes, for heads and probes
@@ -116,6 +117,8 @@ def with_study_heads_folded(model: PretrainingModel) -> None:
         for part, head in ((model.asap.image_head, heads.image), (model.asap.text_head, heads.text)):
             part.dense_to_output.bias.copy_(head.weight @ part.dense_to_output.bias + head.bias)
             part.dense_to_output.weight.copy_(head.weight @ part.dense_to_output.weight)
+            head.weight.copy_(torch.eye(len(head.weight)))
+            head.bias.zero_()
 
 
 def measured(name: str, seed: int, trial: Trial) -> Result:
@@ -124,10 +127,15 @@ def measured(name: str, seed: int, trial: Trial) -> Result:
     loaded = load_model(folder / "weights", torch.float32)
     assert isinstance(loaded, LoadedAsap)
     model, tokenizer = loaded.model, loaded.tokenizer
-    train, test = (frozen_features(model, tokenizer, shown) for shown in _shown(trial, network_grid(model.config.encoder)))
+    boxes = _shown(trial, network_grid(model.config.encoder))
+    train, test = (frozen_features(model, tokenizer, shown) for shown in boxes)
     findings = counted(train, test)
     draws = {share: PROBE_DRAWS if share < 1 else 1 for share in PROBE_SHARES}
     error, plain_error = organ_error(train, test)
+    heads, held = (
+        stored_heads(folder / "weights"),
+        (box.image_11HWD for box in _shown(trial, network_grid(model.config.encoder))[1]),
+    )
     return Result(
         row=name,
         seed=seed,
@@ -139,6 +147,7 @@ def measured(name: str, seed: int, trial: Trial) -> Result:
         found=test.findings_RF[:, findings],
         zero_shot=zero_shot_scores(train, test, lambda text: text_vector(model, tokenizer, text), seed)[:, findings],
         stated=test.stated_RF[:, findings],
+        study=None if heads is None else finding_scores(model, heads, tokenizer, held)[:, findings],
         probes={
             f"{share:g}": [probe_scores(train, test, share, findings, 100 * seed + n) for n in range(count)]
             for share, count in draws.items()

@@ -23,7 +23,8 @@ class Result:
 
     grounding: one entry per held-out sentence. cases: of each held-out box, the number of the case it was cut from. zero_shot,
     stated, probes: scores [R, F] of the held-out boxes, of `findings`; probes by the share of the training boxes, several draws
-    of small shares. found: [R, F] who has what. ranks: [R, 2] of retrieval.
+    of small shares. found: [R, F] who has what. ranks: [R, 2] of retrieval. study: scores [R, F] of the heads for whole studies,
+    where the row trains such heads.
     """
 
     row: str
@@ -40,6 +41,7 @@ class Result:
     ranks: NDArray[np.float64]
     organ_error: float
     organ_error_of_the_mean: float
+    study: NDArray[np.float64] | None = None
 
 
 def write_result(folder: Path, result: Result) -> None:
@@ -54,6 +56,7 @@ def results(out: Path) -> Iterator[Result]:
         data: dict[str, Any] = json.loads(path.read_text())
         for name in ("found", "zero_shot", "stated", "ranks"):
             data[name] = np.array(data[name])
+        data["study"] = None if data.get("study") is None else np.array(data["study"])
         data["probes"] = {share: [np.array(draw) for draw in draws] for share, draws in data["probes"].items()}
         data["grounding"] = tuple(Row(**row) for row in data["grounding"])
         data["findings"], data["cases"] = tuple(data["findings"]), tuple(data["cases"])

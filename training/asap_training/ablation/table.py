@@ -28,15 +28,21 @@ HEADER = (
     "organ error",
     *(f"probe {share:.0%}" for share in PROBE_SHARES),
 )
+STUDY_HEADER = "study AUROC [95 %]"
 
 
 def markdown(found: Sequence[Result]) -> str:
-    """One line per row in the order of `ROWS`; rows that have not been trained are left out."""
-    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
+    """One line per row in the order of `ROWS`; rows that have not been trained are left out.
+
+    The column of the heads for whole studies is there where a row has been measured with them.
+    """
+    studies = any(result.study is not None for result in found)
+    header = [*HEADER, STUDY_HEADER] if studies else HEADER
+    lines = [_line(header), _line(["---"] * len(header))]
     for name in ROWS:
         of_row = [result for result in found if result.row == name]
         if of_row:
-            lines.append(_line(_cells(name, of_row)))
+            lines.append(_line([*_cells(name, of_row), _studies(of_row)] if studies else _cells(name, of_row)))
     return "\n".join(lines)
 
 
@@ -100,6 +106,11 @@ def _twins(rows: Sequence[Row]) -> str:
 
 def _zero_shot(result: Result) -> Told:
     return result.zero_shot, result.found
+
+
+def _studies(seeds: Sequence[Result]) -> str:
+    measured = [result for result in seeds if result.study is not None]
+    return _auroc(measured, lambda r: (np.asarray(r.study), r.found)) if measured else "-"
 
 
 def _stated(result: Result) -> Told:
