@@ -80,7 +80,8 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.question_panel.start_logic(self.logic)
         self.organ_row.start_logic(self.logic)
         self.worklist_panel.start_logic(self.logic)
-        self.clicks = SliceClicks(self.report_panel.show_place, self.report_panel.lesion.tapped)
+        lesion = self.report_panel.lesion
+        self.clicks = SliceClicks(self.report_panel.show_place, lesion.tapped, pen=lesion, typed=lesion.typed)
         self.timer = every(POLL_MS, self.logic.background.poll)
 
     def enter(self) -> None:

@@ -1,4 +1,4 @@
-"""One lesion at a time, made from a sentence and corrected click by click: every click says inside or outside, every step undoes.
+"""One lesion at a time, made from a sentence or from a first click, stroke or box, and corrected by more: every step undoes.
 
 The server keeps no state that could differ: a correction sends all clicks so far, an undo sends nothing because each step's mask
 is kept here. The mask stands on the CT's own voxels: the first click brings the CT to the server in full, once, unless the
@@ -7,7 +7,7 @@ server's archive holds the series.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,12 +23,14 @@ from .cases import OpenCase
 from .colours import Colour
 from .events import Event
 from .i18n import _
+from .segment_list import remove_segment
 from .segments import add_segment, replace_mask, segmentation_of
 from .served_segments import box_mask, standing, terminology_of
 from .session import Session
 from .volume_nodes import Point
 
 KEY = "lesion"
+NOTHING_SAID = SegmentPrompt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class Lesions:
         self._wanted: SegmentPrompt | None = None
         self._steps: list[Step] = []
         self._at = -1
+        self._by_hand = False
 
     @property
     def active(self) -> bool:
@@ -78,9 +81,14 @@ class Lesions:
         return self._steps[self._at] if self._at >= 0 else None
 
     @property
+    def waits(self) -> bool:
+        """Whether a new lesion is nowhere yet: its first place makes it."""
+        return self._wanted == NOTHING_SAID
+
+    @property
     def can_undo(self) -> bool:
-        """Whether there is an earlier step."""
-        return self._at > 0
+        """Whether there is an earlier step; a lesion made by hand can also be taken back whole."""
+        return self._at > 0 or (self._by_hand and not self.waits)
 
     @property
     def can_redo(self) -> bool:
@@ -97,10 +105,9 @@ class Lesions:
         return text.format(ml=f"{answer.volume_ml:.1f}", mm=f"{answer.longest_diameter_mm:.0f}", hu=f"{answer.mean_hu:.0f}")
 
     @property
-    def clicks(self) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
-        """Points said to be inside and outside, in the CT's own frame."""
-        prompt = self._wanted or SegmentPrompt()
-        return tuple(prompt.include), tuple(prompt.exclude)
+    def prompt(self) -> SegmentPrompt:
+        """All that was said so far, in the CT's own frame."""
+        return self._wanted or NOTHING_SAID
 
     def begin(self, volume: Any, sentence: str, inside_ras_mm: Point | None, colour: Colour) -> None:
         """A new lesion of a sentence: around a place in the volume's own frame, or where the sentence is true."""
@@ -109,20 +116,45 @@ class Lesions:
         include = () if inside_ras_mm is None else (inside_ras_mm,)
         self._ask(SegmentPrompt(include=include, sentence=sentence))
 
+    def begin_by_hand(self, volume: Any, name: str, colour: Colour) -> None:
+        """A new lesion that is nowhere yet: the first place said to be inside makes it."""
+        self.finish()
+        self._volume, self._colour, self._name = volume, colour, name
+        self._wanted, self._by_hand = NOTHING_SAID, True
+        self._tell(Event("segment"))
+
     def click(self, world_ras_mm: Point, *, inside: bool) -> None:
         """Say that a place in the world belongs to the lesion, or does not."""
-        if self._wanted is None or self._volume is None:
-            return
-        place = volume_nodes.from_world(self._volume, world_ras_mm)
-        wanted = self._wanted
-        if inside:
-            self._ask(replace(wanted, include=(*wanted.include, place)))
+        if self._wanted is not None and self._volume is not None:
+            wanted, place = self._wanted, volume_nodes.from_world(self._volume, world_ras_mm)
+            if inside:
+                self._say(replace(wanted, include=(*wanted.include, place)))
+            else:
+                self._say(replace(wanted, exclude=(*wanted.exclude, place)))
+
+    def stroke(self, world_ras_mm: Sequence[Point], *, inside: bool) -> None:
+        """Say the same of every place along a line."""
+        if self._wanted is not None and self._volume is not None:
+            wanted, line = self._wanted, tuple(volume_nodes.from_world(self._volume, place) for place in world_ras_mm)
+            if inside:
+                self._say(replace(wanted, include_strokes=(*wanted.include_strokes, line)))
+            else:
+                self._say(replace(wanted, exclude_strokes=(*wanted.exclude_strokes, line)))
+
+    def enclose(self, world_ras_mm: Sequence[Point]) -> None:
+        """Say that nothing belongs outside a box, given by its corners in the world; it takes the place of an earlier one."""
+        if self._wanted is not None and self._volume is not None:
+            self._say(replace(self._wanted, box=volume_nodes.box_around(self._volume, world_ras_mm)))
+
+    def _say(self, prompt: SegmentPrompt) -> None:
+        if prompt.include or prompt.include_strokes or prompt.box or prompt.sentence:
+            self._ask(prompt)
         else:
-            self._ask(replace(wanted, exclude=(*wanted.exclude, place)))
+            self._tell(Event("segment", _("Show a place inside the lesion first.")))
 
     def undo(self) -> None:
         """One step back; a click that was not answered yet is given up."""
-        if self._background.cancel(KEY) and self.step is not None:
+        if self._background.cancel(KEY):
             self._go(self._at)
         elif self.can_undo:
             self._go(self._at - 1)
@@ -135,17 +167,24 @@ class Lesions:
     def give_up(self) -> None:
         """A click that was not answered was stopped: go on from what is drawn."""
         self._background.cancel(KEY)
-        self._wanted = self.step.prompt if self.step is not None else None
+        self._wanted = self._said_at(self.step)
 
     def finish(self) -> None:
         """The lesion stays as it is; clicks mean nothing any more."""
         self._background.cancel(KEY)
         self._wanted, self._steps, self._at, self.identity, self._volume = None, [], -1, "", None
+        self._by_hand = False
+
+    def _said_at(self, step: Step | None) -> SegmentPrompt | None:
+        """What had been said at a step; before the first one nothing, or there is no lesion at all."""
+        if step is not None:
+            return step.prompt
+        return NOTHING_SAID if self._by_hand else None
 
     def _ask(self, prompt: SegmentPrompt) -> None:
         plan = self._session.plan(self._volume, partial(self._ask, prompt))
         if plan is None:
-            self._wanted = prompt if self.step is None else self._wanted
+            self._wanted = prompt if self._wanted is None else self._wanted
             return
         self._wanted = prompt
         before = self.step
@@ -165,7 +204,7 @@ class Lesions:
             self._answered(prompt, before, answer)
 
         def failed(error: Exception) -> None:
-            self._wanted = before.prompt if before is not None else None
+            self._wanted = self._said_at(before)
             self._failed(error)
 
         self._background.start(
@@ -178,24 +217,31 @@ class Lesions:
 
     def _answered(self, prompt: SegmentPrompt, before: Step | None, answer: SegmentsAnswer) -> None:
         if not answer.segments:
-            self._wanted = before.prompt if before is not None else None
+            self._wanted = self._said_at(before)
             self._tell(Event("segment", _("Nothing there stands out from what is around it; click another place.")))
             return
         segment = answer.segments[0]
         try:
             mask, start = merged(before if segment.base is not None else None, segment)
         except ValueError as error:
-            self._wanted = before.prompt if before is not None else None
+            self._wanted = self._said_at(before)
             self._failed(error)
             return
         self._steps = [*self._steps[: self._at + 1], Step(prompt, mask, start, segment)]
         self._go(len(self._steps) - 1)
 
     def _go(self, at: int) -> None:
-        """Draw a step and go on from it."""
+        """Draw a step and go on from it; before the first one nothing is drawn."""
         self._at = at
-        step = self._steps[at]
-        self._wanted = step.prompt
+        self._wanted = self._said_at(self.step)
+        if self.step is not None:
+            self._draw(self.step)
+        elif self.identity:
+            remove_segment(self._scene, self._volume, self.identity)
+            self.identity = ""
+        self._tell(Event("segment"))
+
+    def _draw(self, step: Step) -> None:
         mask, affine = step.mask_ijk, self._box_affine(step)
         if step.answer.affine_ras_mm is not None:  # the server's own voxels may be another order of the same series
             mask, affine = standing(step.mask_ijk, step.start_ijk, step.answer, volume_nodes.source_image(self._volume))
@@ -212,7 +258,6 @@ class Lesions:
                 colour=self._colour,
                 terminology=terminology_of(step.answer),
             )
-        self._tell(Event("segment"))
 
     def _box_affine(self, step: Step) -> NDArray[np.float64]:
         shift = np.eye(4)

@@ -6,6 +6,7 @@ for it is put under the same transform. So any transform is followed exactly, al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,16 @@ def to_world(node: Any, ras_mm: Point) -> Point:
 def from_world(node: Any, ras_mm: Point) -> Point:
     """A world point in the node's own frame, RAS+ mm."""
     return _through(node, ras_mm, inverse=True)
+
+
+def box_around(node: Any, world_ras_mm: Sequence[Point]) -> tuple[Point, Point]:
+    """The box along a volume's own axes that holds places in the world: two opposite corners in its own frame, RAS+ mm."""
+    own = ijk_to_ras(node)
+    places = np.array([[*from_world(node, place), 1.0] for place in world_ras_mm])
+    index = (np.linalg.inv(own) @ places.T)[:3]
+    ends = ((own @ [*index.min(axis=1), 1.0])[:3], (own @ [*index.max(axis=1), 1.0])[:3])
+    low, high = ((float(r), float(a), float(s)) for r, a, s in ends)
+    return low, high
 
 
 def _through(node: Any, ras_mm: Point, *, inverse: bool) -> Point:

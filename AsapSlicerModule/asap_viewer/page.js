@@ -1,7 +1,7 @@
 // Keys for reading: only while no text is being typed, only when switched on, and never together with Ctrl, Alt or Meta.
 (() => {
   const acts = { j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", a: "accept", r: "reject", e: "edit", m: "toggle_map", s: "toggle_several", c: "clear", u: "undo",
-    g: "segment", l: "lesion", z: "segment_undo", y: "segment_redo", d: "segment_done", i: "toggle_slab", 1: "window_lung", 2: "window_mediastinum", 3: "window_bone" };
+    g: "segment", l: "lesion", x: "new_lesion", w: "lesion_scribble", b: "lesion_box", z: "segment_undo", y: "segment_redo", d: "segment_done", i: "toggle_slab", 1: "window_lung", 2: "window_mediastinum", 3: "window_bone" };
   const typing = (element) => element.closest("textarea, select, [contenteditable], input:not([type=checkbox])") !== null;
   document.addEventListener("keydown", (event) => {
     const state = window.trame?.state;

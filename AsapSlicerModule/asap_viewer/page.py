@@ -93,6 +93,8 @@ class Page:
             "stored_report": bench.take_stored_report,
             "make_segment": bench.make_segment,
             "make_lesion": bench.make_lesion,
+            "new_lesion": bench.segments.tools.begin,
+            "lesion_tool": bench.segments.tools.choose,
             "draw_organ": self._draw_organ,
             "show_segment": lambda identity, shown: bench.segments.show(str(identity), bool(shown)),
             "remove_segment": lambda identity: bench.segments.remove(str(identity)),
@@ -145,6 +147,9 @@ class Page:
             "segment_undo": bench.logic.lesions.undo,
             "segment_redo": bench.logic.lesions.redo,
             "segment_done": bench.logic.lesions.finish,
+            "new_lesion": bench.segments.tools.begin,
+            "lesion_scribble": lambda: bench.segments.tools.choose("scribble"),
+            "lesion_box": lambda: bench.segments.tools.choose("box"),
             **{f"window_{window}": lambda window=window: bench.views.set_window(window) for window in WINDOWS},  # type: ignore[misc]
         }
         if name in acts:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from AsapSlicerLib import segment_list, volume_nodes
+from AsapSlicerLib.lesion_tools import LesionTools
 from AsapSlicerLib.logic import AsapLogic
 from AsapSlicerLib.organs import TARGETS, Organs
-from AsapSlicerLib.volume_nodes import Point
 
 from asap.errors import AsapError
 from asap.io.nifti import write_nifti
@@ -25,24 +25,28 @@ class SegmentDesk:
 
     def __init__(self, logic: AsapLogic, failed: Callable[[Exception], None]) -> None:
         self._logic, self._failed = logic, failed
-        self.organs = Organs(logic)
+        self.organs, self.tools = Organs(logic), LesionTools(logic)
         self._counted: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
 
-    def tapped(self, place: Point, shift: bool) -> None:
-        """A click in a slice: that place belongs to the lesion that is being corrected, with shift it does not."""
-        self._logic.lesions.click(place, inside=not shift)
-
     def correcting(self) -> dict[str, Any] | None:
-        """The lesion that clicks correct now, as the page shows it; None without one."""
+        """The lesion that clicks make or correct now, as the page shows it; None without one."""
         lesions = self._logic.lesions
         if not lesions.active:
             return None
-        inside, outside = lesions.clicks
+        said = lesions.prompt
+        counted = {
+            "inside": len(said.include),
+            "outside": len(said.exclude),
+            "strokes": len(said.include_strokes) + len(said.exclude_strokes),
+        }
+        words = [f"{number} {what}" for what, number in counted.items() if number] + ["a box"] * (said.box is not None)
         return {
-            "measures": lesions.measures,
-            "clicks": f"{len(inside)} inside, {len(outside)} outside" if lesions.measures else "",
+            "told": self.tools.told,
+            "said": ", ".join(words) if lesions.measures else "",
+            "tool": self.tools.tool,
             "can_undo": lesions.can_undo,
             "can_redo": lesions.can_redo,
+            "can_finish": lesions.step is not None or lesions.waits,
         }
 
     def targets(self) -> list[dict[str, str]]:

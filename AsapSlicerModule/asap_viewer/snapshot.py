@@ -56,6 +56,7 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "segments": bench.segments.rows(),
         "organs": bench.segments.targets(),
         "can_cut": bench.logic.session.can(LESION),
+        "can_begin_lesion": bench.segments.tools.offered,
         "correcting": bench.segments.correcting(),
         "judging": bench.judging.shown(),
         "asking": bench.asking.shown(),

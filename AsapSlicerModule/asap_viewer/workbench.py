@@ -66,7 +66,7 @@ class WorkBench:
         self.identity = ""
         self.place: Point | None = None
         self.unsaved = False
-        self._clicks = SliceClicks(self.look_up, self.segments.tapped, self._moved)
+        self._clicks = SliceClicks(self.look_up, self.segments.tools.tapped, self._moved, pen=self.segments.tools)
         for view in scene.slice_views().values():
             self._clicks.watch(view.interactor(), view.get_view_node())
         self.read_when_ready = bool(report)

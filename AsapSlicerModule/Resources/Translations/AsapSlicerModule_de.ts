@@ -338,36 +338,87 @@
  <context>
   <name>AsapSlicerLib.lesion_row</name>
   <message>
+   <source>New lesion</source>
+   <translation>Neue Läsion</translation>
+  </message>
+  <message>
+   <source>Then click inside it in a slice: the server cuts it out of the image (key X).</source>
+   <translation>Dann in einer Schicht hineinklicken: Der Server schneidet sie aus dem Bild (Taste X).</translation>
+  </message>
+  <message>
+   <source>Scribble</source>
+   <translation>Strich</translation>
+  </message>
+  <message>
+   <source>Draw lines in a slice; with Shift outside the lesion (key W).</source>
+   <translation>In einer Schicht Striche ziehen; mit Umschalt außerhalb der Läsion (Taste W).</translation>
+  </message>
+  <message>
+   <source>Box</source>
+   <translation>Kasten</translation>
+  </message>
+  <message>
+   <source>Drag a rectangle around the lesion; it is as deep as its shorter side (key B).</source>
+   <translation>Ein Rechteck um die Läsion ziehen; es ist so tief wie seine kürzere Seite (Taste B).</translation>
+  </message>
+  <message>
    <source>Undo click</source>
    <translation>Klick zurück</translation>
   </message>
   <message>
-   <source>One step back.</source>
-   <translation>Einen Schritt zurück.</translation>
+   <source>One step back (key Z).</source>
+   <translation>Einen Schritt zurück (Taste Z).</translation>
   </message>
   <message>
    <source>Redo click</source>
    <translation>Klick wieder</translation>
   </message>
   <message>
-   <source>One step forward again.</source>
-   <translation>Wieder einen Schritt vor.</translation>
+   <source>One step forward again (key Y).</source>
+   <translation>Wieder einen Schritt vor (Taste Y).</translation>
   </message>
   <message>
    <source>Segment is right</source>
    <translation>Segment stimmt</translation>
   </message>
   <message>
-   <source>Clicks in the slices mean nothing any more.</source>
-   <translation>Klicks in die Schichten bedeuten nichts mehr.</translation>
+   <source>Clicks in the slices mean nothing any more (key D).</source>
+   <translation>Klicks in die Schichten bedeuten nichts mehr (Taste D).</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.lesion_tools</name>
+  <message>
+   <source>Click inside the lesion in a slice.</source>
+   <translation>Klicken Sie in einer Schicht in die Läsion.</translation>
   </message>
   <message>
    <source>Click in a slice: that place belongs to it. Shift+click: it does not.</source>
    <translation>Klick in eine Schicht: Diese Stelle gehört dazu. Umschalt+Klick: Sie gehört nicht dazu.</translation>
   </message>
   <message>
+   <source>Draw a line inside the lesion in a slice.</source>
+   <translation>Ziehen Sie in einer Schicht einen Strich in der Läsion.</translation>
+  </message>
+  <message>
+   <source>Draw in a slice: what is under the line belongs to it. With Shift: it does not.</source>
+   <translation>Strich in einer Schicht: Was darunter liegt, gehört dazu. Mit Umschalt: Es gehört nicht dazu.</translation>
+  </message>
+  <message>
+   <source>Drag a rectangle around the lesion in a slice.</source>
+   <translation>Ziehen Sie in einer Schicht ein Rechteck um die Läsion.</translation>
+  </message>
+  <message>
+   <source>Drag a rectangle in a slice: nothing outside belongs to it. It is as deep as its shorter side.</source>
+   <translation>Rechteck in einer Schicht: Nichts außerhalb gehört dazu. Es ist so tief wie seine kürzere Seite.</translation>
+  </message>
+  <message>
    <source>The segment is being made.</source>
    <translation>Das Segment entsteht.</translation>
+  </message>
+  <message>
+   <source>Lesion {n}</source>
+   <translation>Läsion {n}</translation>
   </message>
  </context>
  <context>
@@ -375,6 +426,10 @@
   <message>
    <source>{ml} ml, longest diameter {mm} mm, mean {hu} HU</source>
    <translation>{ml} ml, längster Durchmesser {mm} mm, Mittel {hu} HE</translation>
+  </message>
+  <message>
+   <source>Show a place inside the lesion first.</source>
+   <translation>Zeigen Sie zuerst eine Stelle in der Läsion.</translation>
   </message>
   <message>
    <source>This server does not say where its segments stand; it is of an older version.</source>
@@ -1211,10 +1266,6 @@
  <context>
   <name>AsapSlicerLib.session</name>
   <message>
-   <source>asking the server</source>
-   <translation>der Server wird gefragt</translation>
-  </message>
-  <message>
    <source>Connected to ASAP {version}.</source>
    <translation>Verbunden mit ASAP {version}.</translation>
   </message>
@@ -1225,6 +1276,10 @@
   <message>
    <source>There is no CT yet; load one and choose it.</source>
    <translation>Es gibt noch kein CT; laden Sie eines und wählen Sie es.</translation>
+  </message>
+  <message>
+   <source>asking the server</source>
+   <translation>der Server wird gefragt</translation>
   </message>
  </context>
  <context>
