@@ -29,8 +29,9 @@ from asap.errors import InputError
 from asap.inference.next_case import STRATEGIES
 from monailabel_app.lib.archive import ArchiveDatastore
 from monailabel_app.lib.datastores import Datastore, FolderDatastore
-from monailabel_app.lib.engines import DEFAULT_MODELS, engines
+from monailabel_app.lib.engines import DEFAULT_MODELS, SHARED_NAME, engines, label_models
 from monailabel_app.lib.infers.ground import GroundTask
+from monailabel_app.lib.infers.labels import LabelsTask
 from monailabel_app.lib.infers.learnt import LearntTask
 from monailabel_app.lib.infers.segment import ClickTask, OrganTask
 from monailabel_app.lib.learnt_heads import LearntHead
@@ -57,7 +58,7 @@ def _check_stock_launcher(arguments: list[str]) -> None:
 
 
 class AsapApp(MONAILabelApp):  # type: ignore[misc]
-    """ASAP for MONAI Label. conf["models"]: names of the models, separated by commas."""
+    """ASAP for MONAI Label. conf["models"]: names or folders of the models, separated by commas."""
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         if GUARDED not in conf:
@@ -76,7 +77,7 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         )
 
     def init_infers(self) -> dict[str, InferTask]:
-        """For each model grounding, organs, and a lesion from clicks."""
+        """For each model grounding, organs, a lesion from clicks, and what was taught; of a fine-tuned UNETR its labels."""
         named = self.conf.get("models", "")
         names = tuple(name for name in named.split(",") if name) or DEFAULT_MODELS
         tasks: dict[str, InferTask] = {}
@@ -87,6 +88,10 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             tasks[f"{name}-clicks"] = ClickTask(engine, case, self._take_turn)
             self.learnt[name] = LearntHead(name, engine.grounder.weights_sha256, self.datastore())
             tasks[f"{name}-labels"] = LearntTask(engine, case, self._take_turn, self.learnt[name])
+        for name, loaded in label_models(names).items():
+            if name in tasks:
+                raise InputError(SHARED_NAME)
+            tasks[name] = LabelsTask(loaded, self._take_turn)
         return tasks
 
     def parameters(self, model: str) -> frozenset[str]:

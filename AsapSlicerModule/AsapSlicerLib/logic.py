@@ -193,7 +193,13 @@ class AsapLogic:
         return True
 
     def on_case(
-        self, key: str, act: Callable[[Work, Plan, str], Answer], done: Callable[[Answer], None], again: Callable[[], None]
+        self,
+        key: str,
+        act: Callable[[Work, Plan, str], Answer],
+        done: Callable[[Answer], None],
+        again: Callable[[], None],
+        *,
+        full: bool = False,
     ) -> None:
         """Ask the server about the chosen case (`Session.ask_about`). done: called when the volume is still the chosen one."""
 
@@ -206,7 +212,7 @@ class AsapLogic:
             done(answer)
 
         known = self.case is not None and self.case.seen is not None
-        self.session.ask_about(self.volume, key, act, done=arrived, again=again, seen=known)
+        self.session.ask_about(self.volume, key, act, done=arrived, again=again, seen=known, full=full)
 
     def change(self, make: Callable[[Review], Review]) -> bool:
         """Go on with a changed review; ends in the event "report". False, and "error" says why, where it may not be changed."""

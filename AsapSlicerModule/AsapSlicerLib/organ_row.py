@@ -9,7 +9,7 @@ import qt
 from .events import Event
 from .i18n import _
 from .logic import AsapLogic
-from .organs import TARGETS, Organs
+from .organs import Organs
 from .widgets import box, button, label, read, row
 
 
@@ -19,11 +19,10 @@ class OrganRow:
     def __init__(self, layout: Any) -> None:
         self._organs: Organs | None = None
         self._waits = False
+        self._targets: dict[str, str] = {}
         form = box(_("Organs"), layout)
         self.choice = qt.QComboBox()
         self.choice.setAccessibleName(_("Organ"))
-        for name in TARGETS.values():
-            self.choice.addItem(name())
         self.draw = button(_("Draw"), _("The model draws the organ as a segment"), self._draw)
         self.told = label("AsapOrgan")
         form.addRow(row(self.choice, self.draw))
@@ -50,7 +49,12 @@ class OrganRow:
     def _draw(self) -> None:
         if self._organs is not None:
             self._waits = True
-            self._organs.draw(list(TARGETS)[int(read(self.choice, "currentIndex"))])
+            self._organs.draw(list(self._targets)[int(read(self.choice, "currentIndex"))])
 
     def _enable(self) -> None:
+        targets = self._targets if self._organs is None else self._organs.targets()
+        if targets != self._targets:
+            self._targets = targets
+            self.choice.clear()
+            self.choice.addItems(list(targets.values()))
         self.draw.setEnabled(self._organs is not None and self._organs.offered)

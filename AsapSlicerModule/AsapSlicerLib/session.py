@@ -128,11 +128,12 @@ class Session:
         done: Callable[[Plan, OpenCase, Answer, Any], None],
         again: Callable[[], None],
         seen: bool,
+        full: bool = False,
     ) -> None:
         """Ask the server about a volume in the background, bringing the case there first where that was not done.
 
         act: on another thread, with the study's id. done: with the answer, and what the model saw unless that is `seen` already.
-        again: see `plan`.
+        again: see `plan`. full: see `Plan.on_study`.
         """
         if (plan := self.plan(volume, again)) is None:
             return
@@ -141,7 +142,7 @@ class Session:
             def asked(study: str) -> tuple[Answer, Any]:
                 return act(work, plan, study), None if seen else plan.client.study(study).coverage
 
-            return plan.on_study(work, asked)
+            return plan.on_study(work, asked, full=full)
 
         def arrived(result: tuple[OpenCase, tuple[Answer, Any]]) -> None:
             case, (answer, coverage) = result

@@ -10,7 +10,7 @@ from typing import Any
 from AsapSlicerLib import segment_list, volume_nodes
 from AsapSlicerLib.lesion_tools import LesionTools
 from AsapSlicerLib.logic import AsapLogic
-from AsapSlicerLib.organs import TARGETS, Organs
+from AsapSlicerLib.organs import Organs
 
 from asap.errors import AsapError
 from asap.io.nifti import write_nifti
@@ -50,8 +50,8 @@ class SegmentDesk:
         }
 
     def targets(self) -> list[dict[str, str]]:
-        """Organs that can be drawn by name; none where the server draws none."""
-        return [{"key": key, "name": name()} for key, name in TARGETS.items()] if self.organs.offered else []
+        """Organs and labels that can be drawn by name; none where the server draws none."""
+        return [{"key": key, "name": name} for key, name in self.organs.targets().items()] if self.organs.offered else []
 
     def show(self, identity: str, shown: bool) -> None:
         """Show or hide one."""

@@ -180,7 +180,7 @@ class AsapClient:
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,
     ) -> SegmentsAnswer:
-        """Organs by their names ("lungs", "heart"), or one lesion by prompts, on the case's own voxels.
+        """Organs by their names ("lungs", "heart"), labels of a `LabelModel`, or one lesion by prompts, on the case's own voxels.
 
         base: the revision of the lesion this corrects; the answer then holds only the box that changed. supersede: an earlier
         segmentation of this case that is not finished is given up. Raises JobFailed ("not_chest"), RequestRefused, Cancelled.

@@ -15,6 +15,7 @@ PROTOCOL = 1
 PREFIX = "/asap/v1"
 MAX_SENTENCES = 10_000
 MAX_IMAGES = 1_000_000
+MAX_LABELS = 255
 MAX_SIDE = 100_000
 BOX_CORNERS = 8
 
@@ -65,6 +66,15 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class LabelModel:
+    """A model that is asked for segments of its labels and nothing else: `segment(study, targets=labels, model=name)`."""
+
+    name: str
+    weights_sha256: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ServerLimits:
     """What a server takes at most, in characters, counts and bytes."""
 
@@ -94,6 +104,7 @@ class ServerInfo:
     datastore_kind: str
     datastore_images: int | None
     research_use: str
+    label_models: tuple[LabelModel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,6 +217,9 @@ def server_info(value: Any) -> ServerInfo:
         datastore_kind=checks.text(store.get("kind"), "datastore.kind", at_most=100),
         datastore_images=None if images is None else checks.whole(images, "datastore.images"),
         research_use=checks.text(record.get("research_use"), "research_use", at_most=1000),
+        label_models=tuple(
+            _label_model(model) for model in checks.items(record.get("label_models", []), "label_models", at_most=100)
+        ),
     )
 
 
@@ -234,6 +248,16 @@ def _model_info(value: Any) -> ModelInfo:
         antialias=checks.flag(record.get("antialias"), "model.antialias"),
         calibrated=checks.flag(record.get("calibrated"), "model.calibrated"),
         card=checks.text(record.get("card"), "model.card", at_most=100_000),
+    )
+
+
+def _label_model(value: Any) -> LabelModel:
+    record = checks.mapping(value, "label_models")
+    labels = checks.items(record.get("labels"), "label_model.labels", at_most=MAX_LABELS)
+    return LabelModel(
+        name=checks.text(record.get("name"), "label_model.name", at_most=200),
+        weights_sha256=checks.text(record.get("weights_sha256"), "label_model.weights_sha256", at_most=64),
+        labels=tuple(checks.text(label, "label_model.labels", at_most=200) for label in labels),
     )
 
 

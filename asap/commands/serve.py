@@ -26,7 +26,7 @@ class Serve:
     port: Annotated[int, arg(metavar="N")] = 8000
     """Port to listen on; 0 takes a free one."""
     models: Annotated[tuple[str, ...], arg(metavar="NAME")] = ("asap-mini",)
-    """Models to offer, the default one first: names, or folders with weights."""
+    """Models to offer, the default one first: names, or folders with weights; of a fine-tuned UNETR the labels are offered."""
     token_file: Annotated[Path | None, arg(metavar="FILE")] = None
     """File with the token clients must show; made when missing. Without it, one in the user's configuration folder."""
     admin_token_file: Annotated[Path | None, arg(metavar="FILE")] = None

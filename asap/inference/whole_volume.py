@@ -37,9 +37,8 @@ def segment_whole(
     progress: gets the stage and the share of the work done. between_blocks: called before each window; what it raises ends
     the work. Raises InputError for a label the network has not learnt, LimitError for a volume too large for it.
     """
+    check_labels(loaded.config, targets)
     wanted = set(targets) or set(loaded.config.labels)
-    if not wanted <= set(loaded.config.labels):
-        raise InputError(f"There is no target of this name; these weights know {', '.join(loaded.config.labels)}.")
     config, grid = loaded.config, whole_grid(volume, loaded.config)
     if (1 + len(config.labels)) * int(np.prod(grid.shape)) > limits.MAX_UNETR_SCORES:
         raise LimitError("The volume is too large for these weights; cut it to the chest.")
@@ -55,6 +54,12 @@ def segment_whole(
     kept = [number for number, name in enumerate(config.labels, start=1) if name in wanted]
     chosen = np.concatenate([share_CHWD[:1], share_CHWD[kept]])
     return segmentation_of(volume, chosen, mapped.voxel_affine, [config.labels[n - 1] for n in kept], source=SOURCE)
+
+
+def check_labels(config: UnetrConfig, targets: Sequence[str]) -> None:
+    """InputError for a target the network has not learnt."""
+    if not set(targets) <= set(config.labels):
+        raise InputError(f"There is no target of this name; these weights know {', '.join(config.labels)}.")
 
 
 @torch.inference_mode()

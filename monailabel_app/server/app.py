@@ -77,7 +77,7 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
     from monailabel.interfaces.utils.app import app_instance  # noqa: PLC0415
 
     from monailabel_app.lib.datastores import DatastoreStudies  # noqa: PLC0415
-    from monailabel_app.lib.engines import engines  # noqa: PLC0415
+    from monailabel_app.lib.engines import engines, label_models  # noqa: PLC0415
     from monailabel_app.server.faults import answer_faults  # noqa: PLC0415
     from monailabel_app.server.routes import asap_router  # noqa: PLC0415
     from monailabel_app.server.service import build_service  # noqa: PLC0415
@@ -92,6 +92,7 @@ def _add_service(app: FastAPI, settings: ServerSettings, tokens: Tokens, runtime
     service = build_service(
         loaded,
         next(iter(loaded)),
+        label_models=label_models(settings.models),
         runtime_dir=runtime / "service",
         config=ServiceConfig(sessions=settings.sessions),
         datastore=datastore,

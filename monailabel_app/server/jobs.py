@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from monailabel_app.server.kinds.kind import Answer, Lane, Steps
+from monailabel_app.server.kinds.kind import Answer, ImageAnswer, Lane, Steps
 from monailabel_app.server.service_errors import ServiceError, conflict
 from monailabel_app.server.studies import Study
 
@@ -31,10 +31,22 @@ class Question:
     lane: Lane = "text"
 
 
+@dataclass(frozen=True)
+class ImageQuestion:
+    """What is asked of a network of its own about an image that need not be encoded: on the image lane, whole."""
+
+    task: str
+    model: str
+    weights_sha256: str
+    answer: ImageAnswer
+    fine: Literal[False] = False
+    lane: Literal["image"] = "image"
+
+
 class Job:
     """A job of one session on one study. Methods may be called from any thread; watchers are called after each event."""
 
-    def __init__(self, session_id: str, study: Study, question: Question) -> None:
+    def __init__(self, session_id: str, study: Study, question: Question | ImageQuestion) -> None:
         self.id = secrets.token_hex(16)
         self.session_id = session_id
         self.study = study

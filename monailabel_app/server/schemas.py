@@ -196,12 +196,13 @@ class Health(Exact):
 
 
 class Info(Exact):
-    """What this server is and can do."""
+    """What this server is and can do. label_models: those that are asked for segments of their labels alone."""
 
     protocol: Literal[1]
     version: str
     capabilities: list[str]
     models: list[dict[str, Any]]
+    label_models: list[dict[str, Any]]
     default_model: str
     device: Literal["cpu", "cuda"]
     queue: dict[str, int]

@@ -12,9 +12,11 @@ from typing import Any
 from asap import __version__, limits
 from asap.inference.engine import Engine
 from asap.models.catalog import MODELS
+from asap.models.load_unetr import LoadedUnetr
 from monailabel_app.lib.turns import Work
-from monailabel_app.server.jobs import Job, Question
+from monailabel_app.server.jobs import ImageQuestion, Job, Question
 from monailabel_app.server.kinds.catalog import KINDS
+from monailabel_app.server.kinds.segment import prepare_labels
 from monailabel_app.server.runtime_folder import claim
 from monailabel_app.server.schemas import Asked, StudyRequest, UploadDeclaration
 from monailabel_app.server.service_config import ServiceConfig, StudySource
@@ -33,6 +35,7 @@ class Service:
         engines: Mapping[str, Engine],
         default_model: str,
         *,
+        label_models: Mapping[str, LoadedUnetr],
         runtime_dir: Path,
         config: ServiceConfig,
         datastore: StudySource | None,
@@ -40,6 +43,7 @@ class Service:
     ) -> None:
         self.config = config
         self._engines = dict(engines)
+        self._label_models = dict(label_models)
         self._default_model = default_model
         self._datastore = datastore
         self._lock_file = claim(runtime_dir)
@@ -153,13 +157,11 @@ class Service:
         """Queue a job. 404 unknown study or model, 409 parts missing, 422 unusable text, 429 no place in the queue."""
         study = self.study(session, study_id)
         model = request.model or self._default_model
-        if model not in self._engines:
+        if model not in self._engines and model not in self._label_models:
             raise not_found("model")
         if study.state != "ready":
             raise conflict("The case is not complete; send the missing parts first.")
-        kind = KINDS[request.task]
-        question = Question(request.task, model, request.fine, kind.prepare(request), kind.lane_of(request))
-        job = Job(session.id, study, question)
+        job = Job(session.id, study, self._question(request, model))
         if request.supersede:
             self._supersede(session, job)
         with session.lock:
@@ -169,6 +171,13 @@ class Service:
             session.jobs[job.id] = job
         self._forget_old(session)
         return job
+
+    def _question(self, request: Asked, model: str) -> Question | ImageQuestion:
+        own = self._label_models.get(model)
+        if own is not None:
+            return ImageQuestion(request.task, model, own.weights_sha256, prepare_labels(request, own))
+        kind = KINDS[request.task]
+        return Question(request.task, model, request.fine, kind.prepare(request), kind.lane_of(request))
 
     def run_errand(self, work: Work) -> None:
         """Do the work of a client that speaks MONAI Label's protocol, in its turn. 429 no place in the queue."""
@@ -243,6 +252,7 @@ class Service:
             "version": __version__,
             "capabilities": list(KINDS),
             "models": [_model_info(name, engine) for name, engine in self._engines.items()],
+            "label_models": [_label_model_info(loaded) for loaded in self._label_models.values()],
             "default_model": self._default_model,
             "device": self._engines[self._default_model].grounder.device.type,
             "queue": {"length": self.worker.lanes.waiting(), "limit": config.queue},
@@ -277,6 +287,10 @@ def _model_info(name: str, engine: Engine) -> dict[str, Any]:
     }
 
 
+def _label_model_info(loaded: LoadedUnetr) -> dict[str, Any]:
+    return {"name": loaded.name, "weights_sha256": loaded.weights_sha256, "labels": list(loaded.config.labels)}
+
+
 def build_service(
     engines: Mapping[str, Engine],
     default_model: str,
@@ -284,9 +298,21 @@ def build_service(
     runtime_dir: Path,
     config: ServiceConfig,
     datastore: StudySource | None,
+    label_models: Mapping[str, LoadedUnetr] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Service:
-    """Start a service. runtime_dir: private folder, purged at start; InputError when another server uses it."""
-    service = Service(engines, default_model, runtime_dir=runtime_dir, config=config, datastore=datastore, clock=clock)
+    """Start a service. runtime_dir: private folder, purged at start; InputError when another server uses it.
+
+    label_models: networks that draw labels and nothing else, by their names, which differ from the engines'.
+    """
+    service = Service(
+        engines,
+        default_model,
+        label_models=label_models or {},
+        runtime_dir=runtime_dir,
+        config=config,
+        datastore=datastore,
+        clock=clock,
+    )
     service.start()
     return service

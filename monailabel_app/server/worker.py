@@ -6,6 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import torch
 
@@ -19,8 +20,8 @@ from asap.volume import Volume
 from monailabel_app.lib.turns import Work
 from monailabel_app.server.answers import coverage_record
 from monailabel_app.server.errands import Errand, Turn
-from monailabel_app.server.jobs import Job
-from monailabel_app.server.kinds.kind import Case, Steps
+from monailabel_app.server.jobs import ImageQuestion, Job
+from monailabel_app.server.kinds.kind import Case, ImageCase, Steps
 from monailabel_app.server.lanes import Lanes
 from monailabel_app.server.log import where
 from monailabel_app.server.service_config import ServiceConfig
@@ -95,6 +96,9 @@ class Worker:
         return True
 
     def _work_on_image(self, job: Job) -> bool:
+        question = job.question
+        if isinstance(question, ImageQuestion):
+            return self._work_on_whole(job, question)
         started = time.perf_counter()
         features = self._features(job)
         job.encode_s = time.perf_counter() - started
@@ -102,7 +106,20 @@ class Worker:
         if job.question.lane == "text":
             self.lanes.to_text(job)
             return True
-        steps = self._begin(job, features)
+        return self._to_the_end(job, self._begin(job, features))
+
+    def _work_on_whole(self, job: Job, question: ImageQuestion) -> bool:
+        """A network of its own on the whole image; where memory is short, once more with other cases put away."""
+        for last in (False, True):
+            try:
+                return self._to_the_end(job, question.answer(ImageCase(**self._image_of(job))))
+            except Exception as error:  # the next try is outside the handler, whose traceback keeps what this one held
+                if last or not is_out_of_memory(error):
+                    raise
+            self._make_room(job)
+        raise AssertionError("the last try returns or raises")
+
+    def _to_the_end(self, job: Job, steps: Steps) -> bool:
         while not self._step(job, steps):
             self.lanes.give_way(job)
         return True
@@ -153,7 +170,7 @@ class Worker:
         )
 
     def _make_room(self, job: Job) -> None:
-        """Every other case is put away; the caller goes on in small pieces."""
+        """Every other case is put away; the caller tries again, in small pieces where it can."""
         job.notice("out_of_memory", "Memory is short: other cases were put away and this one is tried again, more slowly.")
         self.shelf.drop_others(job.study)
         for engine in self.engines.values():
@@ -177,18 +194,19 @@ class Worker:
         return over
 
     def _begin(self, job: Job, features: StudyFeatures) -> Steps:
+        engine = self.engines[job.question.model]
+        return job.question.answer(Case(engine=engine, features=features, encode_s=job.encode_s, **self._image_of(job)))
+
+    def _image_of(self, job: Job) -> dict[str, Any]:
+        """The fields of an `ImageCase`."""
         waits = self.lanes.give_way if job.question.lane == "image" else self.lanes.check
-        case = Case(
-            engine=self.engines[job.question.model],
-            features=features,
-            encode_s=job.encode_s,
-            volume=lambda: self._open_volume(job),
-            series=lambda: job.study.series(lambda: self.lanes.check(job)),
-            revisions=job.study.revisions,
-            progress=job.progress,
-            pause=lambda: waits(job),
-        )
-        return job.question.answer(case)
+        return {
+            "volume": lambda: self._open_volume(job),
+            "series": lambda: job.study.series(lambda: self.lanes.check(job)),
+            "revisions": job.study.revisions,
+            "progress": job.progress,
+            "pause": lambda: waits(job),
+        }
 
     def _open_volume(self, job: Job) -> Volume:
         """The voxels of a job's study: of the study last asked about they are still there, for the next click."""
@@ -206,8 +224,12 @@ class Worker:
         try:
             next(steps)
         except StopIteration as end:
-            name = job.question.model
-            model = {"name": name, "weights_sha256": self.engines[name].grounder.weights_sha256}
+            question = job.question
+            if isinstance(question, ImageQuestion):
+                digest = question.weights_sha256
+            else:
+                digest = self.engines[question.model].grounder.weights_sha256
+            model = {"name": question.model, "weights_sha256": digest}
             head = {"task": job.question.task, "study": job.study.id, "model": model, "notice": NOTICE}
             job.done(to_json(head | end.value))
             return True

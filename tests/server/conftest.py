@@ -12,15 +12,22 @@ from asap.phantom.case import generate_case
 from asap.volume import Volume, to_int16
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import LiveServer, live_server
+from tests.server.tiny_unetr import tiny_unetr
 
 STUDY = "phantom"
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A running server with an empty studies folder and asap-mini; tests that stop or break it start their own."""
+def unetr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the fine-tuned UNETR that the running server offers."""
+    return tiny_unetr(tmp_path_factory.mktemp("unetr"))
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory, unetr: Path) -> Iterator[LiveServer]:
+    """A running server with an empty studies folder, asap-mini and a UNETR; tests that stop or break it start their own."""
     pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
-    with live_server(tmp_path_factory.mktemp("live")) as server:
+    with live_server(tmp_path_factory.mktemp("live"), "--models", "asap-mini", str(unetr)) as server:
         yield server
 
 

@@ -25,6 +25,7 @@ from asap.inference.feature_store import FeatureStore
 from asap.inference.features import EncodedImage
 from asap.inference.grounder import Grounder
 from asap.inference.load import load_engine
+from asap.models.load_unetr import LoadedUnetr
 from asap.pause import Pause, no_pause
 from asap.report import Sentence
 from asap.volume import Volume
@@ -140,12 +141,22 @@ class Front:
 
 
 @contextmanager
-def running(tmp: Path, *, archive: Archive | None = None, **limits: Any) -> Iterator[Front]:
+def running(
+    tmp: Path, *, archive: Archive | None = None, label_models: Mapping[str, LoadedUnetr] | None = None, **limits: Any
+) -> Iterator[Front]:
     """A service in this process; its reaper runs when a test calls it."""
     grounder, clock, store = GatedGrounder(), Clock(), FeatureStore(tmp / "features")
     config = ServiceConfig(**({"reap_every_s": 3600.0} | limits))
     engines = {"asap-test": Engine(grounder, store)}
-    service = build_service(engines, "asap-test", runtime_dir=tmp / "run", config=config, datastore=archive, clock=clock)
+    service = build_service(
+        engines,
+        "asap-test",
+        runtime_dir=tmp / "run",
+        config=config,
+        datastore=archive,
+        label_models=label_models,
+        clock=clock,
+    )
     try:
         yield Front(service, TestClient(application(service)), grounder, tmp / "run", store, clock)
     finally:

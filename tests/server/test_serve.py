@@ -16,6 +16,7 @@ import pytest
 from asap.volume import Volume
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import live_server
+from tests.server.tiny_unetr import NAME, tiny_unetr
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 pytestmark = pytest.mark.slow
@@ -40,6 +41,12 @@ def test_what_a_server_refuses_before_it_starts(tmp_path: Path) -> None:
     assert "chmod 600" in refused("--token-file", str(token))
     assert "folder" in refused("--studies", str(tmp_path / "nowhere"))
     assert "no model" in refused("--token-file", str(tmp_path / "new"), "--port", "0", "--models", "asap-nothing")
+    unetr = tiny_unetr(tmp_path)
+    weights = next(unetr.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    said = refused("--token-file", str(tmp_path / "new"), "--port", "0", "--models", "asap-test", str(unetr))
+    assert f"The fine-tuned UNETR in {NAME} cannot be served." in said
+    assert said.count("asap: ") == 1
 
 
 def test_a_port_in_use_is_told_at_once(tmp_path: Path) -> None:

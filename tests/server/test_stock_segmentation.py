@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from asap.cli import main
+from asap.client import AsapClient, Progress
 from asap.inference.engine import Engine
 from asap.inference.load import load_engine
+from asap.inference.whole_volume import segment_whole
 from asap.io.read import read_labels
+from asap.models.load_unetr import load_unetr
 from asap.prompt import Prompt
 from asap.segment_types import ORGANS
 from asap.segmentation import Segmentation
 from asap.volume import Volume
 from tests.server.http_requests import ask_form
 from tests.server.live import LiveServer
+from tests.server.test_segment_kinds import drawn
+from tests.server.tiny_unetr import LABELS, NAME
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -73,6 +81,45 @@ def test_clicks_in_voxels_or_millimetres_draw_what_the_engine_draws(
     corrected, _ = read_labels(Path(stock.infer(CLICK_MODEL, study, asked)[0]))
     assert corrected[tuple(voxel)] == 1
     assert corrected[tuple(other)] == 0
+
+
+def test_a_fine_tuned_unetr_answers_with_what_asap_segment_writes(
+    stock: Any, study: str, phantom: tuple[Path, Volume], unetr: Path, tmp_path: Path
+) -> None:
+    described = stock.info()["models"][NAME]
+    assert (described["type"], described["labels"]) == ("segmentation", {"Heart": 1, "Odd thing": 2})
+    assert described["colours"]["Heart"] == list(ORGANS["heart"].colour)
+    assert set(LABELS) <= set(stock.info()["labels"])
+    with pytest.raises(SystemExit) as ended:
+        main(["segment", str(phantom[0]), "--model", str(unetr), "--out", str(tmp_path / "written")])
+    assert ended.value.code == 0
+    written, affine = read_labels(tmp_path / "written" / "segments_0.nii.gz")
+    listed = json.loads((tmp_path / "written" / "segments.json").read_text())
+    path, document = stock.infer(NAME, study, described["config"])
+    labels, ours = read_labels(Path(path))
+    assert set(np.unique(labels)) == {0, 1, 2}
+    assert (labels == written).all()
+    assert np.abs(ours - affine).max() < 1e-4
+    assert document["label_names"] == {row["name"]: row["label"] for row in listed["segments"]}
+    assert document["model"] == listed["model"]
+
+
+def test_our_client_gets_the_same_labels_and_a_wrong_one_is_refused(
+    live: LiveServer, study: str, phantom: tuple[Path, Volume], unetr: Path
+) -> None:
+    told: list[Progress] = []
+    with closing(AsapClient(live.url, live.token)) as client:
+        (offered,) = client.info().label_models
+        case = client.open_datastore_study(study)
+        answer = client.segment(case, targets=offered.labels, model=offered.name, progress=told.append)
+    truth = segment_whole(load_unetr(unetr), phantom[1])
+    assert [segment.name for segment in answer.segments] == [segment.name for segment in truth.segments] == list(LABELS)
+    for segment in answer.segments:
+        assert (drawn(np.zeros(truth.shape, dtype=np.bool_), segment.box) == truth.mask(segment.name)).all()
+    assert told
+    refused = ask_form(live, "POST", f"/infer/{NAME}?image={study}", {"params": '{"targets": "hart"}'})
+    assert refused.status == 422
+    assert "know Heart, Odd thing" in refused.body.decode()
 
 
 def test_bad_clicks_and_foreign_parameters_are_one_sentence(live: LiveServer, study: str) -> None:

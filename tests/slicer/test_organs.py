@@ -50,14 +50,15 @@ def organs(*segments: dict[str, Any]) -> Any:
 class Reader:
     """A reader at a CT."""
 
-    def __init__(self, server: Scripted) -> None:
+    def __init__(self, server: Scripted, **info: Any) -> None:
+        """info: what the server says of itself besides."""
         self.server, self.stage = server, SlicerScene()
         self.affine = oriented((-1, -1, 1), SPACING_MM, SHAPE)
         self.ct = self.stage.volume(np.zeros(SHAPE, np.int16), self.affine)
         self.logic = AsapLogic(self.stage.scene, lambda _url: True)
         self.said: list[Event] = []
         self.logic.listeners.append(self.said.append)
-        server.play(INFO_ROUTE, *[answer(200, CAPABLE)] * 9)
+        server.play(INFO_ROUTE, *[answer(200, CAPABLE | info)] * 9)
         self.logic.connect(server.url, TOKEN)
         self.wait()
         self.logic.choose_volume(self.ct)
@@ -95,6 +96,40 @@ def test_an_organ_kept_in_another_order_stands_on_the_cts_voxels_and_is_drawn_an
     asked = [json.loads(one.body) for one in reader.server.asked if one.path.endswith("/jobs")]
     assert [body["targets"] for body in asked] == [["lungs"]] * 2
     assert "Drawn by the model: Right lung" in reader.said[-1].message
+
+
+@pytest.fixture
+def reader_of_labels() -> Iterator[Reader]:
+    fine_tuned = {"name": "unetr", "weights_sha256": "cd" * 32, "labels": ["Right lung", "Odd thing"]}
+    with Scripted(wait_for_jobs=False) as server:
+        reader = Reader(server, label_models=[fine_tuned])
+        yield reader
+        reader.logic.close()
+        reader.stage.close()
+
+
+def test_labels_of_a_fine_tuned_model_see_the_whole_ct_and_stand_beside_the_organs(reader_of_labels: Reader) -> None:
+    reader, drawer = reader_of_labels, Organs(reader_of_labels.logic)
+    offered = {key: name for key, name in drawer.targets().items() if "/" in key}
+    assert list(offered.values()) == ["Right lung (unetr)", "Odd thing (unetr)", "All labels of unetr"]
+    lung, odd = np.zeros((2, *SHAPE), np.bool_)
+    lung[4:12, 6:9, 3:20] = True
+    odd[10:15, 5:9, 3:9] = True
+    reader.server.play(JOBS_ROUTE, organs(segment("Right lung", lung, reader.affine)))
+    drawer.draw("lungs")
+    reader.wait()
+    drawn = organs(segment("Right lung", lung, reader.affine), segment("Odd thing", odd, reader.affine))
+    reader.server.play(JOBS_ROUTE, drawn)
+    drawer.draw("unetr/")
+    reader.wait()
+    names = [row.name for row in segment_list.segment_rows(reader.stage.scene, reader.ct)]
+    assert names == ["Right lung", "Right lung (unetr)", "Odd thing (unetr)"]
+    asked = [json.loads(one.body) for one in reader.server.asked if one.path.endswith("/jobs")]
+    assert [(body["model"], body["targets"]) for body in asked] == [
+        ("asap-mini", ["lungs"]),
+        ("unetr", ["Right lung", "Odd thing"]),
+    ]
+    assert reader.server.declared["shape"] == list(SHAPE), "its network sees the CT's own voxels"
 
 
 def test_a_coarser_mask_is_drawn_out_to_the_cts_voxels() -> None:

@@ -529,6 +529,10 @@
    <translation>Alles, was ein Befund sein kann</translation>
   </message>
   <message>
+   <source>All labels of {model}</source>
+   <translation>Alle Labels von {model}</translation>
+  </message>
+  <message>
    <source>Drawn by the model: {names}. Correct it where it is wrong.</source>
    <translation>Vom Modell gezeichnet: {names}. Berichtigen Sie, wo es falsch ist.</translation>
   </message>

@@ -11,13 +11,13 @@ from asap.inference.engine import Engine
 from asap.inference.learnt_labels import LearntLabels, kind_of
 from asap.pause import Pause
 from monailabel_app.lib.infers.ground import NOTICE
-from monailabel_app.lib.infers.segment import FORMAT_KEYS, SegmentTask, SegmentWork
+from monailabel_app.lib.infers.segment import FORMAT_KEYS, EngineTask, SegmentWork, SlowWork
 from monailabel_app.lib.learnt_heads import LearntHead
 from monailabel_app.lib.open_case import OpenCase
 from monailabel_app.lib.turns import Turns
 
 
-class LearntTask(SegmentTask):
+class LearntTask(EngineTask):
     """Automatic segmentation of what was taught."""
 
     parameters = FORMAT_KEYS
@@ -55,23 +55,16 @@ class LearntTask(SegmentTask):
         return LearntWork(self.engine, self._case, request, head)
 
 
-class LearntWork(SegmentWork):
-    """Seconds of work: done on the image lane."""
+class LearntWork(SlowWork):
+    """What a head draws."""
 
     def __init__(self, engine: Engine, case: OpenCase, request: dict[str, Any], head: LearntLabels) -> None:
-        super().__init__(engine, case, request)
+        super().__init__(request)
+        self._engine, self._case = engine, case
         self._head = head
-
-    def encoded(self) -> bool:
-        """Never: also an open case is worked on on the image lane."""
-        return False
 
     def encode(self, pause: Pause) -> None:
         """Read, encode and segment the case."""
         held = self._case.open(self._path, private=self._private, pause=pause)
         pause()
-        self.found = self._head.segment(held.volume, held.features, self.engine.grounder.grid)
-
-    def answer_some(self) -> bool:
-        """All was done."""
-        return True
+        self.found = self._head.segment(held.volume, held.features, self._engine.grounder.grid)

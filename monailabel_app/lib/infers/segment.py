@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +30,24 @@ FORMAT_KEYS = frozenset({"result_extension", "result_compress"})
 
 
 class SegmentTask(InferTask):  # type: ignore[misc]
-    """What both tasks share: one case at a time, its turn, and a label image on the CT's own voxels.
+    """What all such tasks share: their turn, and a label image on the CT's own voxels.
 
-    parameters: what a request may hold.
+    parameters: what a request may hold. name, weights_sha256: of the model that answers.
     """
 
     parameters: frozenset[str] = FORMAT_KEYS
 
-    def __init__(self, engine: Engine, case: OpenCase, turns: Turns, **described: Any) -> None:
+    def __init__(self, name: str, weights_sha256: str, turns: Turns, **described: Any) -> None:
         super().__init__(dimension=3, **described)
-        self.engine = engine
-        self._case = case
+        self._model = {"name": name, "weights_sha256": weights_sha256}
         self._turns = turns
 
+    @abstractmethod
     def forget_missing(self) -> None:
         """Drop what is kept of a file that was removed."""
-        self._case.forget_missing()
 
     def is_valid(self) -> bool:
-        """Weights were verified when the engine was loaded."""
+        """Weights were verified when they were loaded."""
         return True
 
     @abstractmethod
@@ -63,10 +62,10 @@ class SegmentTask(InferTask):  # type: ignore[misc]
             raise InputError(f"The result_extension must be one of {', '.join(EXTENSIONS)}, result_compress true or false.")
         work = self.work(request)
         self._turns(work)
-        found, grounder = work.found, self.engine.grounder
+        found = work.found
         document = {
             "notice": NOTICE,
-            "model": {"name": grounder.name, "weights_sha256": grounder.weights_sha256},
+            "model": self._model,
             "label_names": {work.name_of(segment): n for n, segment in enumerate(found.segments, 1)},
             "segments": [segment_record(segment) for segment in found.segments],
         }
@@ -83,25 +82,34 @@ class SegmentTask(InferTask):  # type: ignore[misc]
         return str(path), document
 
 
-class SegmentWork:
+class EngineTask(SegmentTask):
+    """A task of an engine: one case at a time stays open."""
+
+    def __init__(self, engine: Engine, case: OpenCase, turns: Turns, **described: Any) -> None:
+        super().__init__(engine.grounder.name, engine.grounder.weights_sha256, turns, **described)
+        self.engine = engine
+        self._case = case
+
+    def forget_missing(self) -> None:
+        """Drop what is kept of a file that was removed."""
+        self._case.forget_missing()
+
+
+class SegmentWork(ABC):
     """One request. found: what came of it."""
 
     found: Segmentation
 
-    def __init__(self, engine: Engine, case: OpenCase, request: dict[str, Any]) -> None:
-        self.engine = engine
-        self._case = case
-        self._held: Held | None = None
+    def __init__(self, request: dict[str, Any]) -> None:
         self._path, self._private = Path(request["image"]), request.get("private") is True
 
+    @abstractmethod
     def encoded(self) -> bool:
-        """Whether the case is open."""
-        self._held = self._case.known(self._path)
-        return self._held is not None
+        """Whether `encode` can be left out."""
 
+    @abstractmethod
     def encode(self, pause: Pause) -> None:
-        """Read and encode the case."""
-        self._held = self._case.open(self._path, private=self._private, pause=pause)
+        """The image lane's part."""
 
     @abstractmethod
     def answer_some(self) -> bool:
@@ -112,7 +120,19 @@ class SegmentWork:
         return segment.name
 
 
-class OrganTask(SegmentTask):
+class SlowWork(SegmentWork):
+    """Seconds of work: all of it is done on the image lane, which gives way to clicks, also for a case that is open."""
+
+    def encoded(self) -> bool:
+        """Never."""
+        return False
+
+    def answer_some(self) -> bool:
+        """All was done."""
+        return True
+
+
+class OrganTask(EngineTask):
     """Organs without a prompt."""
 
     parameters = FORMAT_KEYS | {"targets"}
@@ -144,28 +164,21 @@ class OrganTask(SegmentTask):
         return OrganWork(self.engine, self._case, request, keys)
 
 
-class OrganWork(SegmentWork):
-    """Organs take seconds: they are drawn on the image lane, which gives way to clicks."""
+class OrganWork(SlowWork):
+    """Organs by their keys."""
 
     def __init__(self, engine: Engine, case: OpenCase, request: dict[str, Any], keys: tuple[str, ...]) -> None:
-        super().__init__(engine, case, request)
+        super().__init__(request)
+        self._engine, self._case = engine, case
         self._keys = keys
-
-    def encoded(self) -> bool:
-        """Never: also an open case is worked on on the image lane."""
-        return False
 
     def encode(self, pause: Pause) -> None:
         """Read, encode and segment the case."""
         held = self._case.open(self._path, private=self._private, pause=pause)
-        self.found = self.engine.organs.segment(held.volume, held.features, self._keys, progress=no_progress, pause=pause)
-
-    def answer_some(self) -> bool:
-        """All was done."""
-        return True
+        self.found = self._engine.organs.segment(held.volume, held.features, self._keys, progress=no_progress, pause=pause)
 
 
-class ClickTask(SegmentTask):
+class ClickTask(EngineTask):
     """One segment from clicks, in the terms of MONAI Label's "deepgrow" clients: all points so far with every request."""
 
     parameters = FORMAT_KEYS | {"foreground", "background", "label", "coordinates"}
@@ -205,16 +218,27 @@ class ClickWork(SegmentWork):
         label: str,
         in_ras_mm: bool,
     ) -> None:
-        super().__init__(engine, case, request)
+        super().__init__(request)
+        self._engine, self._case = engine, case
+        self._held: Held | None = None
         self._points = points
         self._label = label
         self._in_ras_mm = in_ras_mm
+
+    def encoded(self) -> bool:
+        """Whether the case is open."""
+        self._held = self._case.known(self._path)
+        return self._held is not None
+
+    def encode(self, pause: Pause) -> None:
+        """Read and encode the case."""
+        self._held = self._case.open(self._path, private=self._private, pause=pause)
 
     def answer_some(self) -> bool:
         """The lesion, or nothing."""
         held = self._held or self._case.open(self._path, private=self._private, pause=no_pause)
         inside, outside = (self._in_world(self._points[name], held.volume.affine) for name in ("foreground", "background"))
-        found = self.engine.segment_prompted(held.volume, held.features, Prompt(include=inside, exclude=outside))
+        found = self._engine.segment_prompted(held.volume, held.features, Prompt(include=inside, exclude=outside))
         self.found = Segmentation(held.volume.shape, held.volume.affine, () if found is None else (found,))
         return True
 

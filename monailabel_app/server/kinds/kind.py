@@ -20,18 +20,14 @@ Steps = Generator[None, None, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Case:
-    """What an answer is made from, and how its work tells its progress and gives way.
+class ImageCase:
+    """A case as far as its image, and how work on it tells its progress and gives way.
 
-    features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already. volume: the voxels;
-    reading them takes seconds the first time. series: folder of the DICOM series, None where the case is none the server holds as
-    such. revisions: masks its lesions had. progress: a stage and its share, 0 to 1.
+    volume: the voxels; reading them takes seconds the first time. series: folder of the DICOM series, None where the case is none
+    the server holds as such. revisions: masks its lesions had. progress: a stage and its share, 0 to 1.
     pause: to be called every quarter of a second of work or oftener; lets waiting sentences go first, and raises Cancelled.
     """
 
-    engine: Engine
-    features: StudyFeatures
-    encode_s: float
     volume: Callable[[], Volume]
     series: Callable[[], Path | None]
     revisions: Revisions
@@ -39,8 +35,21 @@ class Case:
     pause: Pause
 
 
+@dataclass(frozen=True)
+class Case(ImageCase):
+    """What an answer is made from.
+
+    features: of the encoding that was asked for. encode_s: seconds it took; 0 when it was there already.
+    """
+
+    engine: Engine
+    features: StudyFeatures
+    encode_s: float
+
+
 # Yields where another job may have its turn; returns the fields of the result but task, study, model and notice.
 Answer = Callable[[Case], Steps]
+ImageAnswer = Callable[[ImageCase], Steps]  # that of a network of its own, which needs no encoding
 
 
 @dataclass(frozen=True)

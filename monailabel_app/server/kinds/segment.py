@@ -10,25 +10,29 @@ from pydantic import Field, model_validator
 from asap import limits
 from asap.client.wire import MaskBox, pack_mask
 from asap.errors import InputError
+from asap.inference.whole_volume import check_labels, segment_whole
+from asap.models.load_unetr import MAX_LABEL_CHARS, MAX_LABELS, LoadedUnetr
 from asap.prompt import Prompt
 from asap.segment_types import LESIONS_TARGET, organ_keys
 from asap.segmentation import Segment
 from asap.text.read import read_sentence
-from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
+from monailabel_app.server.kinds.kind import Answer, Case, ImageAnswer, ImageCase, Kind, Steps
 from monailabel_app.server.revisions import changed_box, whole_box
 from monailabel_app.server.schemas import Affine, Answered, Asked, Cells, Exact, Id, Point
 
-MAX_TARGETS = 64
 Points = Annotated[list[Point], Field(max_length=limits.MAX_PROMPT_POINTS)]
 Strokes = Annotated[list[Points], Field(max_length=limits.MAX_PROMPT_POINTS)]
 Corners = Annotated[list[Point], Field(min_length=2, max_length=2)]
 
 
 class SegmentRequest(Asked):
-    """Without a prompt. targets: keys of organs, groups of them such as "lungs", and "lesions" for all that may be there."""
+    """Without a prompt. targets: keys of organs, groups of them such as "lungs", and "lesions" for all that may be there.
+
+    Of a model of `label_models` in info: names of its labels.
+    """
 
     task: Literal["segment"]
-    targets: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=MAX_TARGETS)
+    targets: list[Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARS)]] = Field(min_length=1, max_length=MAX_LABELS)
     supersede: bool = True
 
 
@@ -124,6 +128,22 @@ def prepare_targets(request: SegmentRequest) -> Answer:
     return answer
 
 
+def prepare_labels(request: Asked, loaded: LoadedUnetr) -> ImageAnswer:
+    """Read what is asked of a fine-tuned network. Raises InputError for anything but labels it has learnt."""
+    if not isinstance(request, SegmentRequest):
+        raise InputError("This model only draws its labels; ask another model.")
+    check_labels(loaded.config, request.targets)
+
+    def answer(case: ImageCase) -> Steps:
+        yield from ()
+        case.progress("reading the volume", 0.0)
+        volume = case.volume()
+        found = segment_whole(loaded, volume, request.targets, progress=case.progress, between_blocks=case.pause)
+        return {"segments": [segment_record(case, segment) for segment in found.segments]}
+
+    return answer
+
+
 def prepare_lesion(request: LesionRequest) -> Answer:
     """Read the prompt."""
     asked = request.prompt
@@ -156,7 +176,7 @@ def _point(point: list[float]) -> tuple[float, float, float]:
     return r, a, s
 
 
-def segment_record(case: Case, segment: Segment, base: str | None = None, before: Segment | None = None) -> dict[str, Any]:
+def segment_record(case: ImageCase, segment: Segment, base: str | None = None, before: Segment | None = None) -> dict[str, Any]:
     """A segment as it goes over the wire, kept as a revision of its study. before: the segment of revision `base`."""
     box: MaskBox = whole_box(segment) if before is None else changed_box(before, segment)
     kind, measured = segment.kind, segment.measurements
