@@ -29,6 +29,7 @@ from .volume_nodes import Point
 
 __all__ = ["AsapLogic", "CaseState", "Event"]
 Answer = TypeVar("Answer")
+Act, Done = Callable[[Work, Plan, str], Answer], Callable[[Answer], None]
 Merge = Callable[[GroundAnswer, str], Review]
 CANCELLABLE = ("encode", "ground", "ask", "draft", "organs", "segment", "documents", lesions.KEY)
 
@@ -192,15 +193,7 @@ class AsapLogic:
         self.tell(Event("report", notice))
         return True
 
-    def on_case(
-        self,
-        key: str,
-        act: Callable[[Work, Plan, str], Answer],
-        done: Callable[[Answer], None],
-        again: Callable[[], None],
-        *,
-        full: bool = False,
-    ) -> None:
+    def on_case(self, key: str, act: Act[Answer], done: Done[Answer], again: Callable[[], None], *, full: bool = False) -> None:
         """Ask the server about the chosen case (`Session.ask_about`). done: called when the volume is still the chosen one."""
 
         def arrived(plan: Plan, case: OpenCase, answer: Answer, seen: Any) -> None:

@@ -48,8 +48,12 @@ def states(page: dict[str, Any]) -> list[str]:
     return [row["state"] for section in page["sections"] for row in section["sentences"]]
 
 
-def test_the_page_offers_what_the_server_has(server: TwoModels) -> None:
+def test_the_page_offers_what_the_server_has(server: TwoModels, monkeypatch: pytest.MonkeyPatch) -> None:
+    fine_tuned = {"name": "unetr", "weights_sha256": "ef" * 32, "labels": ["Tumour"]}
+    monkeypatch.setitem(scripted.INFO, "label_models", [fine_tuned])
+    monkeypatch.setitem(scripted.INFO, "capabilities", ["encode", "ground", "segment"])
     reader = with_report(server)
+    assert reader.page["organs"][-1] == {"key": "unetr/Tumour", "name": "Tumour (unetr)"}
     assert reader.page["models"] == ["asap-mini", "asap-base"]
     assert reader.page["model"] == "asap-mini"
     reader.bench.close()

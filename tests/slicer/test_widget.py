@@ -10,6 +10,7 @@ import pytest
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtTest import QTest
 
+from tests.client import scripted
 from tests.slicer.desk import SENTENCES, Desk
 
 
@@ -50,6 +51,19 @@ def test_nothing_leaves_before_the_reader_agrees_once(desk: Desk) -> None:
     assert not panel.consent.isVisible()
     desk.until(lambda: not desk.widget.logic.busy)
     assert desk.server.paths("POST").count("/studies") == 1
+
+
+def test_the_list_of_organs_grows_by_the_labels_a_server_offers(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice, draw = desk.widget.organ_row.choice, desk.widget.organ_row.draw
+    plain = [choice.itemText(number) for number in range(choice.count)]
+    assert plain[0] == "Lungs"
+    assert not draw.isEnabled()
+    fine_tuned = {"name": "unetr", "weights_sha256": "cd" * 32, "labels": ["Tumour"]}
+    monkeypatch.setitem(scripted.INFO, "label_models", [fine_tuned])
+    monkeypatch.setitem(scripted.INFO, "capabilities", ["encode", "ground", "segment"])
+    desk.connect()
+    desk.until(draw.isEnabled)
+    assert [choice.itemText(number) for number in range(choice.count)] == [*plain, "Tumour (unetr)"]
 
 
 def test_clicking_sentences_draws_jumps_and_clears(desk: Desk) -> None:
