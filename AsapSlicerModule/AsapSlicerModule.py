@@ -59,6 +59,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         """Build the boxes and start the logic on the scene."""
         ScriptedLoadableModuleWidget.setup(self)
         from AsapSlicerLib.case_panel import CasePanel
+        from AsapSlicerLib.label_row import LabelRow
         from AsapSlicerLib.logic import AsapLogic
         from AsapSlicerLib.organ_row import OrganRow
         from AsapSlicerLib.question_panel import QuestionPanel
@@ -71,6 +72,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.report_panel = ReportPanel(self.layout)
         self.question_panel = QuestionPanel(self.layout)
         self.organ_row = OrganRow(self.layout)
+        self.label_row = LabelRow(self.layout)
         self.worklist_panel = WorklistPanel(self.layout)
         self.case_panel.add_display(self.layout)
         self.layout.addStretch(1)
@@ -79,6 +81,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.report_panel.start_logic(self.logic)
         self.question_panel.start_logic(self.logic)
         self.organ_row.start_logic(self.logic)
+        self.label_row.start_logic(self.logic)
         self.worklist_panel.start_logic(self.logic)
         lesion = self.report_panel.lesion
         self.clicks = SliceClicks(self.report_panel.show_place, lesion.tapped, pen=lesion, typed=lesion.typed)

@@ -17,6 +17,7 @@ from asap.client.protocol import CancelFlag
 
 from . import volume_nodes
 from .background import Work
+from .datastore_images import Held, held_of
 from .i18n import _
 from .identity import voxel_identity
 from .resample import Stopped, hu_bytes, resample_for_model
@@ -31,11 +32,11 @@ SPACING_TOLERANCE = 0.02  # headers round
 
 @dataclass(frozen=True, eq=False)
 class CaseSource:
-    """What a worker needs of a volume node, taken on the GUI thread. series_uid: of the DICOM series it was loaded from."""
+    """What a worker needs of a volume node, taken on the GUI thread. held: the image of a server's datastore it is."""
 
     node_id: str
     image: SourceImage
-    series_uid: str | None
+    held: Held | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def case_source(volume: Any) -> CaseSource:
     if volume is not None and volume.GetAttribute("ASAP.role"):
         raise ValueError(_("The chosen volume is the heatmap itself; choose the CT."))
     image = volume_nodes.source_image(volume)
-    return CaseSource(volume.GetID(), image, volume_nodes.series_uid(volume))
+    return CaseSource(volume.GetID(), image, held_of(volume))
 
 
 class Cases:
@@ -75,22 +76,24 @@ class Cases:
             stamp = (*source.image.stamp, model.spacing_mm, model.antialias)
             known = self._by_stamp.get(stamp)
             if known is None:
-                known = self._from_datastore(client, source) or self._uploaded(client, source, model, tell, cancel)
+                known = self._from_datastore(client, source, model, tell, cancel)
+                known = known or self._uploaded(client, source, model, tell, cancel)
                 self._by_stamp[stamp] = known
             return known
 
-    def open_full(self, client: AsapClient, source: CaseSource, tell: Tell, cancel: CancelFlag) -> OpenCase:
+    def open_full(self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag) -> OpenCase:
         """The study with the volume's own voxels, held by the server already or sent in full: what a mask is answered on."""
         with self._turn(cancel):
             stamp = (*source.image.stamp, "full")
             known = self._by_stamp.get(stamp)
-            if known is None and (held := self._from_datastore(client, source)) is not None:
-                known = self._by_stamp[stamp] = held
-            elif known is None:
+            if known is None:
+                known = self._from_datastore(client, source, model, tell, cancel)
+            if known is None:
                 voxels = hu_bytes(source.image.voxels_ijk)
                 rows = [[float(x) for x in row] for row in source.image.affine_ras_mm]
                 study = client.open_study(voxels, source.image.shape, rows, progress=tell, cancel=cancel)
-                known = self._by_stamp[stamp] = OpenCase(study, "upload")
+                known = OpenCase(study, "upload")
+            self._by_stamp[stamp] = known
             return known
 
     @contextmanager
@@ -121,14 +124,20 @@ class Cases:
             self._by_content = {key: other for key, other in self._by_content.items() if other != case}
             client.close_study(case.study)
 
-    def _from_datastore(self, client: AsapClient, source: CaseSource) -> OpenCase | None:
-        if source.series_uid is None:
+    def _from_datastore(
+        self, client: AsapClient, source: CaseSource, model: ModelInfo, tell: Tell, cancel: CancelFlag
+    ) -> OpenCase | None:
+        if source.held is None or not source.held.is_still_in(client):
             return None
         try:
-            study = client.open_datastore_study(source.series_uid)
+            study = client.open_datastore_study(source.held.image)
         except (NotFound, RequestRefused):
             return None
-        if _same_grid(client.study(study), source.image):
+        state = client.study(study)
+        if state.shape is None:  # the server knows its grid once it has read it, which encoding begins with
+            client.encode(study, model=model.name, progress=tell, cancel=cancel)
+            state = client.study(study)
+        if _same_grid(state, source.image):
             return OpenCase(study, "datastore")
         client.close_study(study)  # a series with several volumes, or an edited one: what the reader sees goes up instead
         return None
@@ -181,7 +190,7 @@ class Plan:
 
     def _open(self, work: Work, full: bool) -> OpenCase:
         if full:
-            return self.cases.open_full(self.client, self.source, work.report, work)
+            return self.cases.open_full(self.client, self.source, self.model, work.report, work)
         return self.cases.open(self.client, self.source, self.model, work.report, work)
 
 

@@ -24,6 +24,7 @@ Kind = Literal[
     "progress",
     "error",
     "worklist",
+    "label",
     "question",
     "display",
     "exported",

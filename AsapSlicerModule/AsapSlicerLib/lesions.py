@@ -257,6 +257,7 @@ class Lesions:
                 name=self._name,
                 colour=self._colour,
                 terminology=terminology_of(step.answer),
+                label=step.answer.name,
             )
 
     def _box_affine(self, step: Step) -> NDArray[np.float64]:

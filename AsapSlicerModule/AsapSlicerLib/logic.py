@@ -31,7 +31,7 @@ __all__ = ["AsapLogic", "CaseState", "Event"]
 Answer = TypeVar("Answer")
 Act, Done = Callable[[Work, Plan, str], Answer], Callable[[Answer], None]
 Merge = Callable[[GroundAnswer, str], Review]
-CANCELLABLE = ("encode", "ground", "ask", "draft", "organs", "segment", "documents", lesions.KEY)
+CANCELLABLE = ("encode", "ground", "ask", "draft", "organs", "segment", "documents", lesions.KEY, "next case", "submit")
 
 
 class AsapLogic:

@@ -17,7 +17,7 @@ from .colours import region_colour
 from .events import Event
 from .heat_maps import HeatMap
 from .i18n import _
-from .segments import Island, add_segment, island, segment_mask, terminology_entry
+from .segments import Island, add_segment, island, segment_mask, terminology_entry, type_meaning
 from .volume_nodes import Affine, Point, SourceImage, from_world
 
 Cut = tuple[NDArray[np.bool_], Affine]
@@ -94,7 +94,8 @@ class Regions:
             mask, affine = found
             entry = terminology_entry(sentence.text, sentence.answer.laterality)
             colour = region_colour(index)
-            self.made = add_segment(self._scene, volume, mask, affine, name=sentence.text, colour=colour, terminology=entry)
+            words = {"name": sentence.text, "terminology": entry, "label": type_meaning(entry)}
+            self.made = add_segment(self._scene, volume, mask, affine, colour=colour, **words)
             self._tell(Event("segment", _("The segment stands in ASAP segments.")))
 
         self._background.start(lambda _work: where.cut(image), done=cut, failed=self._failed, key="segment")

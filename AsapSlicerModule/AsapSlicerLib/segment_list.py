@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from . import volume_nodes
 from .colours import Colour
 from .i18n import _
-from .segments import LABELMAP, MM3_PER_ML, segmentation_of
+from .segment_masks import LABELMAP, mask_of
+from .segments import MM3_PER_ML, segmentation_of
 
 OFF_GRID = 1e-3  # voxels
 
@@ -37,7 +38,7 @@ def segment_rows(scene: Any, volume: Any) -> list[SegmentRow]:
     for number in range(segmentation.GetNumberOfSegments()):
         identity = segmentation.GetNthSegmentID(number)
         segment = segmentation.GetSegment(identity)
-        mask, affine = _mask(segment)
+        mask, affine = mask_of(segment)
         ml = float(np.count_nonzero(mask)) * abs(float(np.linalg.det(affine[:3, :3]))) / MM3_PER_ML
         shown = bool(display.GetSegmentVisibility(identity))
         rows.append(SegmentRow(identity, segment.GetName(), tuple(segment.GetColor()), ml, shown))
@@ -82,7 +83,7 @@ def label_map(scene: Any, volume: Any) -> tuple[NDArray[np.uint8], list[str]]:
     for number in range(0 if segmentation is None else segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         names.append(segment.GetName())
-        mask, affine = _mask(segment)
+        mask, affine = mask_of(segment)
         place = np.linalg.inv(source.affine_ras_mm) @ affine
         start = np.rint(place[:3, 3]).astype(int)
         if np.abs(place[:3, :3] - np.eye(3)).max() > OFF_GRID or np.abs(place[:3, 3] - start).max() > OFF_GRID:
@@ -90,8 +91,3 @@ def label_map(scene: Any, volume: Any) -> tuple[NDArray[np.uint8], list[str]]:
         box = tuple(slice(int(low), int(low) + size) for low, size in zip(start, mask.shape, strict=True))
         labels[box][mask] = number + 1
     return labels, names
-
-
-def _mask(segment: Any) -> tuple[NDArray[np.bool_], volume_nodes.Affine]:
-    """Voxels of a segment (i, j, k) and their affine to RAS+ mm."""
-    return volume_nodes.oriented_mask(segment.GetRepresentation(LABELMAP))

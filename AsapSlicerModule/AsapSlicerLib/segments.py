@@ -20,11 +20,11 @@ from . import volume_nodes
 from .colours import Colour
 from .heat_maps import HeatMap
 from .i18n import _
+from .segment_masks import LABELMAP, mark_drawn
 from .volume_nodes import Affine, Point
 
 STEP_MM = 3.0
 MM3_PER_ML = 1000.0
-LABELMAP = "Binary labelmap"
 ROLE = "ASAP.role"
 SEGMENTS_ROLE = "segments"
 FILL_OPACITY = 0.15
@@ -162,15 +162,27 @@ def _array_ijk(image: Any) -> NDArray[Any]:
 
 
 def add_segment(
-    scene: Any, volume: Any, mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine, *, name: str, colour: Colour, terminology: str
+    scene: Any,
+    volume: Any,
+    mask_ijk: NDArray[np.bool_],
+    affine_ras_mm: Affine,
+    *,
+    name: str,
+    colour: Colour,
+    terminology: str,
+    label: str = "",
 ) -> tuple[Any, str]:
-    """Put a mask into the scene's ASAP segmentation of `volume`, made on first use. Returns the node and the segment's id."""
+    """Put a mask into the segmentation of `volume`, made on first use. Returns the node and the segment's id.
+
+    label: what it is, where the name is a sentence.
+    """
     node = segmentation_of(scene, volume) or _made_segmentation(scene, volume)
     segment = slicer.vtkSegment()
     segment.SetName(name)
     segment.SetColor(*colour)
     segment.SetTag(segment.GetTerminologyEntryTagName(), terminology)
-    segment.AddRepresentation(LABELMAP, _oriented(mask_ijk, affine_ras_mm))
+    segment.AddRepresentation(LABELMAP, oriented_image(mask_ijk, affine_ras_mm))
+    mark_drawn(segment, label)
     segmentation = node.GetSegmentation()
     identity = segmentation.GenerateUniqueSegmentID("asap")
     segmentation.AddSegment(segment, identity)
@@ -181,13 +193,17 @@ def replace_mask(node: Any, identity: str, mask_ijk: NDArray[np.bool_], affine_r
     """Give a segment another mask; what is drawn of it follows."""
     segmentation = node.GetSegmentation()
     segment = segmentation.GetSegment(identity)
+    segmentation.SeparateSegmentLabelmap(identity)  # an editor may have joined it with others in one label map
     segment.RemoveAllRepresentations(LABELMAP)  # surfaces of the old mask
-    segment.AddRepresentation(LABELMAP, _oriented(mask_ijk, affine_ras_mm))
+    segment.AddRepresentation(LABELMAP, oriented_image(mask_ijk, affine_ras_mm))
+    segment.SetLabelValue(1)
+    mark_drawn(segment)
     segmentation.InvokeEvent(segmentation.SourceRepresentationModified, None)
     node.Modified()
 
 
-def _oriented(mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine) -> Any:
+def oriented_image(mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine) -> Any:
+    """A mask as the vtkOrientedImageData a segment holds."""
     image = slicer.vtkOrientedImageData()
     image.ShallowCopy(volume_nodes.labelmap_image(mask_ijk))
     image.SetImageToWorldMatrix(volume_nodes.vtk_matrix(affine_ras_mm))
@@ -225,6 +241,12 @@ def _made_segmentation(scene: Any, volume: Any) -> Any:
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     volume_nodes.follow_transform(node, volume)
     return node
+
+
+def type_meaning(terminology: str) -> str:
+    """What a serial entry says the thing is, in words; "Lesion" where it only says that it is some region."""
+    category, kind = terminology.split("~")[1:3]
+    return kind.split("^")[2] if category == MORPHOLOGY else "Lesion"
 
 
 def terminology_entry(sentence: str, laterality: str | None) -> str:

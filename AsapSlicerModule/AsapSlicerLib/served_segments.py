@@ -12,8 +12,8 @@ from asap.client import SegmentAnswer
 
 from .colours import Colour
 from .i18n import _
-from .segment_list import remove_segment, segment_rows
-from .segments import add_segment, onto_voxels
+from .segment_masks import LABEL, is_as_drawn, segments_of, tag
+from .segments import add_segment, onto_voxels, segmentation_of
 from .volume_nodes import Affine, SourceImage
 
 FULL_COLOUR = 255
@@ -21,9 +21,13 @@ FULL_COLOUR = 255
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """mask_ijk: a box of the CT's voxels; affine_ras_mm: of that box. terminology: Slicer's serial form of its codes."""
+    """mask_ijk: a box of the CT's voxels; affine_ras_mm: of that box. terminology: Slicer's serial form of its codes.
+
+    label: what it is; the name may be a sentence.
+    """
 
     name: str
+    label: str
     colour: Colour
     terminology: str
     mask_ijk: NDArray[np.bool_]
@@ -34,7 +38,7 @@ def placed(answer: SegmentAnswer, image: SourceImage, name: str = "") -> Placed:
     """A whole segment on the voxels of `image`. ValueError outside it, or from a server that does not say where it stands."""
     red, green, blue = (part / FULL_COLOUR for part in answer.colour)
     mask, affine = standing(box_mask(answer), answer.box.start_ijk, answer, image)
-    return Placed(name or answer.name, (red, green, blue), terminology_of(answer), mask, affine)
+    return Placed(name or answer.name, answer.name, (red, green, blue), terminology_of(answer), mask, affine)
 
 
 def standing(
@@ -49,18 +53,27 @@ def standing(
 
 
 def put(scene: Any, volume: Any, segment: Placed) -> str:
-    """Into the volume's segmentation, in the place of an earlier one of its name; its identity."""
-    for row in segment_rows(scene, volume):
-        if row.name == segment.name:
-            remove_segment(scene, volume, row.identity)
+    """Into the volume's segmentation, in the place of an earlier one of its name that is as it was drawn; its identity.
+
+    What a hand has changed, or somebody else has made, stays; the new one gets a name of its own then.
+    """
+    node = segmentation_of(scene, volume)
+    segmentation = None if node is None else node.GetSegmentation()
+    for identity, one in segments_of(segmentation).items():
+        numbered = segment.name == segment.label == tag(one, LABEL)  # "Heart 2", drawn while a changed "Heart" was there
+        if (numbered or one.GetName() == segment.name) and is_as_drawn(one):
+            segmentation.RemoveSegment(identity)
+    taken = {one.GetName() for one in segments_of(segmentation).values()}
+    name = next(name for name in (segment.name, *(f"{segment.name} {n}" for n in range(2, len(taken) + 3))) if name not in taken)
     _node, identity = add_segment(
         scene,
         volume,
         segment.mask_ijk,
         segment.affine_ras_mm,
-        name=segment.name,
+        name=name,
         colour=segment.colour,
         terminology=segment.terminology,
+        label=segment.label,
     )
     return identity
 

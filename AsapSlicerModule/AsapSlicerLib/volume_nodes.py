@@ -93,8 +93,8 @@ def labelmap_image(mask_ijk: NDArray[np.bool_]) -> Any:
     return image
 
 
-def oriented_mask(image: Any) -> tuple[NDArray[np.bool_], Affine]:
-    """Voxels above 0 of a vtkOrientedImageData, (i, j, k), and their affine to RAS+ mm; no voxels where it is empty."""
+def oriented_mask(image: Any, value: int) -> tuple[NDArray[np.bool_], Affine]:
+    """Voxels of this value in a vtkOrientedImageData, (i, j, k), and their affine to RAS+ mm; no voxels where it is empty."""
     scalars = image.GetPointData().GetScalars() if image is not None else None
     if scalars is None:
         return np.zeros((0, 0, 0), np.bool_), np.eye(4)
@@ -102,7 +102,7 @@ def oriented_mask(image: Any) -> tuple[NDArray[np.bool_], Affine]:
     matrix, first = vtk.vtkMatrix4x4(), np.eye(4)
     image.GetImageToWorldMatrix(matrix)
     first[:3, 3] = image.GetExtent()[::2]
-    return vtk_to_numpy(scalars).reshape(slices, rows, columns).transpose(2, 1, 0) > 0, numpy_matrix(matrix) @ first
+    return vtk_to_numpy(scalars).reshape(slices, rows, columns).transpose(2, 1, 0) == value, numpy_matrix(matrix) @ first
 
 
 def value_at(node: Any, world_ras_mm: Point) -> float | None:

@@ -35,6 +35,7 @@ PAGE_STATE = {
     "journal_path": "",
     "correction": None,
     "organ": "lungs",
+    "strategy": "",
     "asked_words": "",
     "right_answer": None,
 }
@@ -102,6 +103,8 @@ class Page:
             "segment_redo": bench.logic.lesions.redo,
             "segment_done": bench.logic.lesions.finish,
             "segments_file": bench.segments.file,
+            "next_case": lambda strategy: bench.labelling.next_case(str(strategy)),
+            "submit_label": bench.labelling.submit,
             "keep_in": lambda folder: bench.reviewing.keep_in(str(folder)),
             "open_list": lambda path: bench.judging.open(str(path)),
             "close_list": bench.judging.close,

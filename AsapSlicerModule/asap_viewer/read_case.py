@@ -5,22 +5,30 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asap.errors import GeometryWarning
 from asap.io.read import read_volume
 from asap.volume import Volume
+
+if TYPE_CHECKING:
+    from AsapSlicerLib.datastore_images import Held
 
 SAMPLE_SEED = 20
 
 
 @dataclass(frozen=True, eq=False)
 class ReadCase:
-    """A CT that was read, with what its reader warned of, its report where there is one, and the folder of its series."""
+    """A CT that was read, with what its reader warned of, its report where there is one, and the folder of its series.
+
+    held: the image of the server's datastore it is.
+    """
 
     volume: Volume
     caution: str = ""
     report: str = ""
     folder: Path | None = None
+    held: Held | None = None
 
     def __post_init__(self) -> None:
         _ = self.volume.identity  # worked out once, on the thread that reads

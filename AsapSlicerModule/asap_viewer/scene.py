@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 import vtk
 from AsapSlicerLib import volume_nodes
+from AsapSlicerLib.datastore_images import Held, note_held
 from AsapSlicerLib.heatmap_display import go_to
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import IViewFactory, SliceView, ThreeDView, ViewLayoutDefinition
@@ -86,13 +87,18 @@ class StudyScene:
         """The 3D view."""
         return self.app.view_manager.get_view(THREE_D_VIEW)
 
-    def open(self, volume: Volume, name: str) -> Any:
-        """Put a CT into the scene, in the place of the one before, and fit every view to it. Returns its node."""
+    def open(self, volume: Volume, name: str, held: Held | None = None) -> Any:
+        """Put a CT into the scene, in the place of the one before, and fit every view to it. Returns its node.
+
+        held: the image of the server's datastore it is.
+        """
         for old in (self.volume_node, self._lungs_node):
             if old is not None:
                 self.mrml.RemoveNode(old)
         self._lungs_node = None
         node = volume_node(self.mrml, volume, name)
+        if held is not None:
+            note_held(node, held)
         self.volume_node = node
         for view in self.slice_views().values():
             view.set_background_volume_id(node.GetID())

@@ -58,6 +58,7 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "can_cut": bench.logic.session.can(LESION),
         "can_begin_lesion": bench.segments.tools.offered,
         "correcting": bench.segments.correcting(),
+        "labelling": bench.labelling.shown(),
         "judging": bench.judging.shown(),
         "asking": bench.asking.shown(),
         "kept_in": bench.reviewing.kept_in,

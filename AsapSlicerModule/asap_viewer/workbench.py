@@ -24,6 +24,7 @@ from asap.review import State
 from .ask_desk import AskDesk
 from .export_desk import ExportDesk
 from .judge_desk import JudgeDesk
+from .label_view import LabelView
 from .lung_surface import lung_surface
 from .model_choice import ModelChoice
 from .read_case import ReadCase, read_case
@@ -60,18 +61,17 @@ class WorkBench:
         self.asking = AskDesk(self)
         self.exporting = ExportDesk(self)
         self.models = ModelChoice(self)
-        self.problem, self.caution, self.asks_consent = "", "", ""
+        self.labelling = LabelView(self)
+        self.problem, self.caution, self.asks_consent, self.identity = "", "", "", ""
         self._retry: Callable[[], None] | None = None
         self._pick_from: int | None = None
-        self.identity = ""
         self.place: Point | None = None
         self.unsaved = False
         self._clicks = SliceClicks(self.look_up, self.segments.tools.tapped, self._moved, pen=self.segments.tools)
         for view in scene.slice_views().values():
             self._clicks.watch(view.interactor(), view.get_view_node())
         self.read_when_ready = bool(report)
-        self.seen = ""
-        self.task = Task(False, "")
+        self.seen, self.task = "", Task(False, "")
         link.start(self.logic)
 
     # study
@@ -94,7 +94,7 @@ class WorkBench:
         if self.identity:
             self._forget_review()
         self.identity, self.exporting.series = case.volume.identity, case.folder
-        node = self.scene.open(case.volume, CASE_NAME)
+        node = self.scene.open(case.volume, CASE_NAME, case.held)
         self.views.opened()
         self.logic.choose_volume(node)
         self.logic.background.start(

@@ -20,6 +20,7 @@ from .errors import (
     VersionMismatch,
 )
 from .findings import ClassifyAnswer, DraftAnswer, DraftedSentence, Estimate, Evidence, Label, LabelSaid, QuestionAnswer
+from .labelling import Strategy
 from .protocol import (
     Coverage,
     DatastoreImage,
@@ -78,6 +79,7 @@ __all__ = [
     "ServerLimits",
     "ServerUnreachable",
     "SessionGone",
+    "Strategy",
     "StudyState",
     "Timeouts",
     "TooLarge",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from . import checks
+from . import checks, labelling
 from .address import Address
 from .connection import Request
 from .documents import document_files
-from .errors import ClientError, NotFound, SessionGone
+from .errors import ClientError, NotAsapServer, NotFound, SessionGone
 from .findings import ClassifyAnswer, DraftAnswer, QuestionAnswer, classify_answer, draft_answer, question_answer
 from .jobs import WAIT_S, run_job
 from .protocol import (
@@ -252,6 +252,47 @@ class AsapClient:
         """
         asked = {"task": "documents", "review": review, "formats": list(formats), "audit_sha256": audit_sha256}
         return document_files(self._run(study, {"model": model, "wait_s": WAIT_S, **asked}, progress, cancel))
+
+    def strategies(self) -> list[labelling.Strategy]:
+        """How the server can choose the study that is labelled next."""
+        return labelling.strategies(self._transport.json(Request("GET", "/info/"))[1])
+
+    def next_sample(self, strategy: str, *, cancel: CancelFlag | None = None) -> str | None:
+        """The id of the study in the server's datastore to label next; None when all are labelled.
+
+        Raises NotFound for a strategy the server does not have, Cancelled.
+        """
+        return labelling.next_image(self._transport.json(labelling.next_request(strategy), cancel=cancel)[1])
+
+    def datastore_image(self, image: str, *, cancel: CancelFlag | None = None) -> bytes:
+        """An image of the datastore as the file it is: NIfTI or NRRD. Raises NotFound, Cancelled."""
+        return self._transport.ask(labelling.image_request(image), cancel=cancel, total_s=labelling.FILE_S).body
+
+    def holds_image(self, image: str, sha256: str = "") -> bool:
+        """Whether the datastore holds an image. sha256: and it is a file of these very bytes."""
+        try:
+            self._transport.ask(labelling.held_request(image, sha256), total_s=labelling.FILE_S)
+        except (NotFound, NotAsapServer):  # the answer to this question has no body that could name the protocol
+            return False
+        return True
+
+    def save_label(
+        self,
+        image: str,
+        label: bytes,
+        names: Sequence[str],
+        *,
+        ending: str = ".seg.nrrd",
+        tag: str = "final",
+        cancel: CancelFlag | None = None,
+    ) -> None:
+        """Submit the label of a study of the datastore; it takes the place of an earlier one of this tag.
+
+        label: a file of whole numbers, of this ending (.nii, .nii.gz, .nrrd, .seg.nrrd). names: of the values 1, 2, ...
+        Raises NotFound, RequestRefused, TooLarge, Cancelled, ValueError for another ending.
+        """
+        request = labelling.label_request(image, label, names, ending=ending, tag=tag)
+        self._transport.json(request, cancel=cancel, total_s=labelling.FILE_S)
 
     def heartbeat(self) -> None:
         """Tell the server that this session is alive. Raises SessionGone when it no longer is."""

@@ -131,6 +131,15 @@ class LayoutManager:
 
         self._widgets = {name: SliceWidget(logic, vtk.vtkGenericRenderWindowInteractor()) for name, logic in slice_logics.items()}
 
+    def mrmlSliceLogics(self) -> Any:
+        """The views' logics, as a vtkCollection."""
+        import vtk
+
+        logics = vtk.vtkCollection()
+        for widget in self._widgets.values():
+            logics.AddItem(widget._logic)
+        return logics
+
     def sliceViewNames(self) -> list[str]:
         """Names of the slice views."""
         return list(self._widgets)

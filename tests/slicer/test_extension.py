@@ -23,6 +23,7 @@ SOURCES = [MODULE / "AsapSlicerModule.py", *sorted((MODULE / "AsapSlicerLib").gl
 QT_FILES = {
     "case_panel.py",
     "judge_row.py",
+    "label_row.py",
     "lesion_row.py",
     "organ_row.py",
     "question_panel.py",

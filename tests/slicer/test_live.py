@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from AsapSlicerLib import segment_list, volume_nodes
+from AsapSlicerLib.image_files import opened_volume
+from AsapSlicerLib.label_desk import LabelDesk
 from AsapSlicerLib.logic import AsapLogic, Event
+from AsapSlicerLib.organs import Organs
 from AsapSlicerLib.resample import resample_for_model
 
 from asap.inference.load import load_engine
+from asap.io.nifti import write_nifti
 from asap.io.read import read_volume
+from asap.io.seg_nrrd import read_seg_nrrd
 from asap.phantom.case import generate_case
 from asap.text.read import read_report
-from asap.volume import Volume, apply_affine
+from asap.volume import Affine, Volume, apply_affine, to_int16
 from tests.reference import reference_data
 from tests.server.live import LiveServer, live_server
 from tests.slicer.scene import SlicerScene
@@ -116,6 +124,61 @@ def test_generated_case_progress_cancel_and_three_sentences(server: LiveServer, 
                 places = apply_affine(case.volume.affine, np.argwhere(mask).astype(float))
                 assert np.linalg.norm(places - sentence.answer.peak_ras_mm, axis=1).min() <= REACH_MM
     logic.close()
+
+
+def test_the_next_case_is_opened_segmented_submitted_and_followed_by_another(server: LiveServer, stage: SlicerScene) -> None:
+    case = generate_case(5)
+    images = {"one": case.volume, "two": Volume(np.asarray(case.volume.hu)[:, :, 2:], moved(case.volume.affine, (0, 0, 2)))}
+    for name, volume in images.items():
+        write_nifti(server.studies / f"{name}.nii.gz", to_int16(volume.hu), volume.affine)
+    logic = connected(server, stage, [])
+    desk = LabelDesk(logic, lambda data, held: logic.choose_volume(opened_volume(stage.scene, data, held)))
+    errors: list[str] = []
+    logic.listeners.append(lambda event: errors.append(event.message) if event.kind == "error" else None)
+    assert logic.session.client is not None
+    while {"one", "two"} - {image.id for image in logic.session.client.datastore_images()}:
+        time.sleep(0.1)  # the server watches its folder
+    logic.refresh()
+    desk.on_event(Event("server"))
+    assert logic.wait_for_completion(60)
+    assert desk.usual == "combined"
+    assert {"random", "combined"} <= {strategy.name for strategy in desk.strategies}
+    desk.next_case(desk.usual)
+    assert logic.wait_for_completion(60)
+    first = desk.study
+    assert first in images
+    np.testing.assert_allclose(volume_nodes.ijk_to_ras(logic.volume), images[first].affine, atol=1e-3)
+    Organs(logic).draw("heart")
+    assert logic.wait_for_completion(240)
+    assert logic.case is not None
+    assert logic.case.origin == "datastore", "a case that came from the server does not go back to it"
+    drawn, _names = segment_list.label_map(stage.scene, logic.volume)
+    assert drawn.any()
+    desk.next_case(desk.usual)
+    assert desk.study == first
+    assert "not submitted" in desk.told
+    desk.submit()
+    assert logic.wait_for_completion(60)
+    assert desk.told == f"Submitted as the label of {first}: Heart."
+    desk.next_case(desk.usual)
+    assert logic.wait_for_completion(60)
+    assert desk.study in set(images) - {first}
+    assert errors == []
+    (kept,) = server.studies.glob("labels/final/*")
+    back = read_seg_nrrd(kept)
+    assert [(one.label, one.kind.type.meaning) for one in back.masks] == [("Heart", "Heart")]
+    np.testing.assert_array_equal(back.masks[0].mask, drawn > 0)
+    np.testing.assert_allclose(back.affine, images[first].affine, atol=1e-3)
+    index = json.loads((server.studies / "datastore_v2.json").read_text())
+    assert index["objects"][first]["labels"]["final"]["info"]["label_info"] == [{"name": "Heart", "idx": 1}]
+    logic.close()
+
+
+def moved(affine: Affine, start: tuple[int, int, int]) -> Affine:
+    """The affine of a volume that begins at a voxel of another."""
+    shift = np.eye(4)
+    shift[:3, 3] = start
+    return affine @ shift
 
 
 def test_client_and_server_resampling_ground_alike() -> None:

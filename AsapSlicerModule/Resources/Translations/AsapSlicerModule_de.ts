@@ -265,6 +265,13 @@
   </message>
  </context>
  <context>
+  <name>AsapSlicerLib.image_files</name>
+  <message>
+   <source>The image the server sent cannot be read.</source>
+   <translation>Das vom Server gesandte Bild ist nicht lesbar.</translation>
+  </message>
+ </context>
+ <context>
   <name>AsapSlicerLib.judge_row</name>
   <message>
    <source>Correction</source>
@@ -333,6 +340,80 @@
   <message>
    <source>Take the last verdict back</source>
    <translation>Das letzte Urteil zurücknehmen</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.label_desk</name>
+  <message>
+   <source>There is no server yet; enter its address and test the connection.</source>
+   <translation>Es gibt noch keinen Server; geben Sie seine Adresse ein und prüfen Sie die Verbindung.</translation>
+  </message>
+  <message>
+   <source>The segments of this case were not submitted. Submit them, or ask for the next case once more.</source>
+   <translation>Die Segmente dieses Falls wurden nicht abgegeben. Geben Sie sie ab, oder fordern Sie den nächsten Fall noch einmal an.</translation>
+  </message>
+  <message>
+   <source>Every study of the server's datastore has a label, or it holds none.</source>
+   <translation>Jede Studie des Servers ist beschriftet, oder er hat keine.</translation>
+  </message>
+  <message>
+   <source>To label: {study}</source>
+   <translation>Zu beschriften: {study}</translation>
+  </message>
+  <message>
+   <source>Fetching the next case.</source>
+   <translation>Der nächste Fall wird geholt.</translation>
+  </message>
+  <message>
+   <source>This CT is not of the server's datastore, which keeps labels of its own studies only; save the segments.</source>
+   <translation>Diese CT ist nicht aus dem Bestand des Servers, der nur Beschriftungen eigener Studien hält; speichern Sie die Segmente.</translation>
+  </message>
+  <message>
+   <source>Submitted as the label of {study}: {names}.</source>
+   <translation>Abgegeben als Beschriftung von {study}: {names}.</translation>
+  </message>
+  <message>
+   <source>{count} voxels are of several segments; the smallest has them.</source>
+   <translation>{count} Voxel gehören mehreren Segmenten; das kleinste hat sie.</translation>
+  </message>
+  <message>
+   <source>Submitting the label.</source>
+   <translation>Die Beschriftung wird abgegeben.</translation>
+  </message>
+  <message>
+   <source>The server's datastore does not hold this very image; nothing was submitted. Save the segments.</source>
+   <translation>Der Server hat nicht genau dieses Bild; nichts wurde abgegeben. Speichern Sie die Segmente.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.label_row</name>
+  <message>
+   <source>Label studies</source>
+   <translation>Studien beschriften</translation>
+  </message>
+  <message>
+   <source>How the next study is chosen</source>
+   <translation>Wie die nächste Studie gewählt wird</translation>
+  </message>
+  <message>
+   <source>Next unlabelled case</source>
+   <translation>Nächster unbeschrifteter Fall</translation>
+  </message>
+  <message>
+   <source>Open the study of the server's datastore that is best labelled next.</source>
+   <translation>Die Studie des Servers öffnen, die am besten als nächste beschriftet wird.</translation>
+  </message>
+  <message>
+   <source>Submit labels</source>
+   <translation>Beschriftung abgeben</translation>
+  </message>
+  <message>
+   <source>Send the segments of this CT, as they are now, as the label of its study.</source>
+   <translation>Die Segmente dieser CT, wie sie jetzt sind, als Beschriftung ihrer Studie senden.</translation>
+  </message>
+  <message>
+   <source>Chosen by:</source>
+   <translation>Gewählt nach:</translation>
   </message>
  </context>
  <context>
@@ -1113,6 +1194,25 @@
   <message>
    <source>The sample CT could not be downloaded; check the network and try again.</source>
    <translation>Das Beispiel-CT ließ sich nicht laden; prüfen Sie das Netz und versuchen Sie es erneut.</translation>
+  </message>
+ </context>
+ <context>
+  <name>AsapSlicerLib.segment_files</name>
+  <message>
+   <source>There is no segment to submit yet; draw one, or correct what the model draws.</source>
+   <translation>Es gibt noch kein Segment zum Abgeben; zeichnen Sie eines oder korrigieren Sie, was das Modell zeichnet.</translation>
+  </message>
+  <message>
+   <source>A label holds at most {count} segments.</source>
+   <translation>Eine Beschriftung fasst höchstens {count} Segmente.</translation>
+  </message>
+  <message>
+   <source>There is no segment to save yet.</source>
+   <translation>Es gibt noch kein Segment zum Speichern.</translation>
+  </message>
+  <message>
+   <source>The segments could not be written; is the disk full?</source>
+   <translation>Die Segmente konnten nicht geschrieben werden; ist der Datenträger voll?</translation>
   </message>
  </context>
  <context>
