@@ -28,6 +28,10 @@ class LabelView:
         self.desk = LabelDesk(bench.logic, lambda data, held: bench.open_case(lambda: _read(data, held)))
         bench.logic.listeners.append(self._heard)
 
+    def acts(self) -> dict[str, Callable[..., Any]]:
+        """What the page can trigger, by the names it uses."""
+        return {"next_case": lambda strategy: self.next_case(str(strategy)), "submit_label": self.submit}
+
     def next_case(self, strategy: str) -> None:
         """Open the study to label next."""
         self._begin("Fetching the next case", lambda: self.desk.next_case(strategy), lambda: self.next_case(strategy))

@@ -28,6 +28,14 @@ class SegmentDesk:
         self.organs, self.tools = Organs(logic), LesionTools(logic)
         self._counted: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
 
+    def acts(self) -> dict[str, Callable[..., Any]]:
+        """What the page can trigger, by the names it uses."""
+        return {
+            "show_segment": lambda identity, shown: self.show(str(identity), bool(shown)),
+            "remove_segment": lambda identity: self.remove(str(identity)),
+            "segments_file": self.file,
+        }
+
     def correcting(self) -> dict[str, Any] | None:
         """The lesion that clicks make or correct now, as the page shows it; None without one."""
         lesions = self._logic.lesions
