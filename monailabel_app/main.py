@@ -29,11 +29,13 @@ from asap.errors import InputError
 from asap.inference.next_case import STRATEGIES
 from monailabel_app.lib.archive import ArchiveDatastore
 from monailabel_app.lib.datastores import Datastore, FolderDatastore
+from monailabel_app.lib.drawn_segments import DrawnSegments
 from monailabel_app.lib.engines import DEFAULT_MODELS, SHARED_NAME, engines, label_models
+from monailabel_app.lib.infers.clicks import ClickTask, LabelClicksTask
 from monailabel_app.lib.infers.ground import GroundTask
 from monailabel_app.lib.infers.labels import LabelsTask
 from monailabel_app.lib.infers.learnt import LearntTask
-from monailabel_app.lib.infers.segment import ClickTask, OrganTask
+from monailabel_app.lib.infers.segment import OrganTask
 from monailabel_app.lib.learnt_heads import LearntHead
 from monailabel_app.lib.open_case import OpenCase
 from monailabel_app.lib.scoring import LearntScoring, ScoringRuns, scoring_methods
@@ -85,7 +87,8 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
             case = OpenCase(engine)
             tasks[name] = GroundTask(engine, self._take_turn)
             tasks[f"{name}-organs"] = OrganTask(engine, case, self._take_turn)
-            tasks[f"{name}-clicks"] = ClickTask(engine, case, self._take_turn)
+            tasks[f"{name}-clicks"] = ClickTask(engine, case, self._take_turn, DrawnSegments())
+            tasks[f"{name}-deepedit"] = LabelClicksTask(engine, case, self._take_turn, DrawnSegments())
             self.learnt[name] = LearntHead(name, engine.grounder.weights_sha256, self.datastore())
             tasks[f"{name}-labels"] = LearntTask(engine, case, self._take_turn, self.learnt[name])
         for name, loaded in label_models(names).items():
@@ -98,6 +101,10 @@ class AsapApp(MONAILabelApp):  # type: ignore[misc]
         """What a request to a model may hold."""
         allowed: frozenset[str] = self._infers[model].parameters
         return allowed
+
+    def takes_points_by_name(self, model: str) -> bool:
+        """Whether what a request to a model holds beside these are points of labels of its own."""
+        return isinstance(self._infers[model], LabelClicksTask)
 
     def init_trainers(self) -> dict[str, TrainTask]:
         """Learning from submitted labels, for each model."""

@@ -17,7 +17,7 @@ from monailabel_app.server.stock_names import checked_extension, json_object, st
 from monailabel_app.server.stock_sessions import session_image
 
 # What MONAI Label's clients add on their own; none of it changes an answer.
-IGNORED_KEYS = frozenset({"client_id", "result_dtype", "label_info", "description", "model"})
+IGNORED_KEYS = frozenset({"client_id", "result_dtype", "label_info", "description", "model", "reset_state"})
 MAX_PARAMS_CHARS = 8 * limits.MAX_REPORT_CHARS
 
 
@@ -44,9 +44,12 @@ def run_inference(  # noqa: PLR0917 - FastAPI passes them by name
         raise ServiceError(404, "not_found", "The server offers no such model; see /info/.")
     asked = json_object(params, MAX_PARAMS_CHARS)
     used: frozenset[str] = app.parameters(model)
-    if asked.keys() - used - IGNORED_KEYS:
+    others = asked.keys() - used - IGNORED_KEYS
+    if others and not app.takes_points_by_name(model):
         raise ServiceError(422, "unprocessable", f"Parameters may be: {', '.join(sorted(used))}.")
     request = {"model": model, **{key: asked[key] for key in asked.keys() & used}}
+    if others:  # kept apart: a label may be called anything
+        request["points_by_name"] = {key: asked[key] for key in asked if key in others}
     request["labels_wanted"] = output is not Output.json  # drawing and packing them takes seconds
     answer = _infer(app, request, image, session_id, file)
     labels = Path(answer["file"]) if answer["file"] else None
@@ -75,7 +78,7 @@ def _response(document: dict[str, Any], labels: Path | None, output: Output | No
     if output is Output.json or (labels is None and output is not Output.image):
         return JSONResponse(document)
     if labels is None:
-        raise ServiceError(422, "unprocessable", "No sentence has a place to show, so there is no image; ask for output=json.")
+        raise ServiceError(422, "unprocessable", "There is nothing to show, so there is no image; ask for output=json.")
     if output is Output.image:
         return FileResponse(labels, media_type="application/octet-stream", filename=labels.name)
     fields = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.server.tiny_unetr import LABELS, NAME
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-ORGAN_MODEL, CLICK_MODEL = "asap-mini-organs", "asap-mini-clicks"
+ORGAN_MODEL, CLICK_MODEL, LABEL_MODEL = "asap-mini-organs", "asap-mini-clicks", "asap-mini-deepedit"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,10 @@ def engine() -> Engine:
 
 def test_info_names_labels_and_colours(stock: Any, engine: Engine) -> None:
     info = stock.info()
-    organs, clicks = info["models"][ORGAN_MODEL], info["models"][CLICK_MODEL]
-    assert (organs["type"], clicks["type"]) == ("segmentation", "deepgrow")
+    organs, clicks, labels = (info["models"][name] for name in (ORGAN_MODEL, CLICK_MODEL, LABEL_MODEL))
+    assert (organs["type"], clicks["type"], labels["type"]) == ("segmentation", "deepgrow", "deepedit")
+    assert {"Lesion", "Nodule", "Mass"} <= set(labels["labels"]), "with labels the Slicer module sends points by their names"
+    assert not clicks["labels"]
     assert organs["labels"] == {ORGANS[key].label: n for n, key in enumerate(engine.organs.known, 1)}
     assert organs["colours"]["Left lung"] == list(ORGANS["left_lung"].colour)
     assert {"region", "Left lung", "Right lung"} <= set(info["labels"])
@@ -57,6 +60,11 @@ def test_organs_are_the_engines_on_the_voxels_of_the_image(
     assert document["label_names"] == {"Right lung": 1, "Left lung": 2}
     for name, label in document["label_names"].items():
         assert ((labels == label) == truth.mask(name)).all()
+    for row in document["segments"]:
+        kind = ORGANS["right_lung" if row["name"] == "Right lung" else "left_lung"]
+        assert row["type"] == {"value": "39607008", "scheme": "SCT", "meaning": "Lung"}
+        assert row["modifier"] == asdict(kind.modifier)  # type: ignore[arg-type]
+        assert row["category"]["meaning"] == "Anatomical Structure"
 
 
 def test_clicks_in_voxels_or_millimetres_draw_what_the_engine_draws(
@@ -124,7 +132,7 @@ def test_our_client_gets_the_same_labels_and_a_wrong_one_is_refused(
 
 def test_bad_clicks_and_foreign_parameters_are_one_sentence(live: LiveServer, study: str) -> None:
     for params, word in (
-        ('{"background": [[1, 2, 3]]}', "foreground"),
+        ("{}", "foreground"),
         ('{"foreground": [[1, 2]]}', "three numbers"),
         ('{"foreground": [[1, 2, 3]], "image": "/etc/passwd"}', "Parameters may be"),
     ):

@@ -1,4 +1,4 @@
-"""Segmentation as MONAI Label tasks: organs without a prompt, and one segment from foreground and background clicks."""
+"""Segmentation as MONAI Label tasks: what all of them share, and organs without a prompt."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 
 from asap import limits
 from asap.commands.segment import segment_record
-from asap.errors import InputError, LimitError
+from asap.errors import InputError
 from asap.inference.course import no_progress
 from asap.inference.engine import Engine
-from asap.pause import Pause, no_pause
-from asap.prompt import Point, Prompt
+from asap.io.seg_nrrd import write_seg_nrrd
+from asap.io.segments import mask_set
+from asap.pause import Pause
 from asap.segment_types import ORGANS, organ_keys
 from asap.segmentation import Segment, Segmentation
-from asap.volume import Affine, apply_affine
 from monailabel_app.lib.infers.ground import EXTENSIONS, NOTICE
 from monailabel_app.lib.label_map import write_labels
-from monailabel_app.lib.open_case import Held, OpenCase
+from monailabel_app.lib.open_case import OpenCase
 from monailabel_app.lib.turns import Turns
 
+SEGMENTS = ".seg.nrrd"
 FORMAT_KEYS = frozenset({"result_extension", "result_compress"})
 
 
@@ -55,11 +56,15 @@ class SegmentTask(InferTask):  # type: ignore[misc]
         """The checked request as work that waits for its turn. Raises InputError."""
 
     def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-        """Answer one request: (path of the label image, JSON). An empty image when nothing was found. Raises AsapError."""
+        """Answer one request: (path of the label image, JSON). Raises AsapError.
+
+        An empty image when nothing was found; as .seg.nrrd, in which overlapping segments stay whole, then no file.
+        """
         extension = request.get("result_extension") or ".nii.gz"
         compress = request.get("result_compress", True)
-        if extension not in EXTENSIONS or not isinstance(compress, bool):
-            raise InputError(f"The result_extension must be one of {', '.join(EXTENSIONS)}, result_compress true or false.")
+        known = (*EXTENSIONS, SEGMENTS)
+        if extension not in known or not isinstance(compress, bool):
+            raise InputError(f"The result_extension must be one of {', '.join(known)}, result_compress true or false.")
         work = self.work(request)
         self._turns(work)
         found = work.found
@@ -69,13 +74,16 @@ class SegmentTask(InferTask):  # type: ignore[misc]
             "label_names": {work.name_of(segment): n for n, segment in enumerate(found.segments, 1)},
             "segments": [segment_record(segment) for segment in found.segments],
         }
-        if request.get("labels_wanted") is False:
+        if request.get("labels_wanted") is False or (extension == SEGMENTS and not found.segments):
             return None, document
         handle = tempfile.NamedTemporaryFile(prefix="asap-", suffix=extension, delete=False)  # noqa: SIM115
         handle.close()
         path = Path(handle.name)
         try:
-            write_labels(path, label_image(found), found.affine, compress=compress)
+            if extension == SEGMENTS:
+                write_seg_nrrd(path, mask_set(found, self._model["name"]))
+            else:
+                write_labels(path, label_image(found), found.affine, compress=compress)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -178,94 +186,9 @@ class OrganWork(SlowWork):
         self.found = self._engine.organs.segment(held.volume, held.features, self._keys, progress=no_progress, pause=pause)
 
 
-class ClickTask(EngineTask):
-    """One segment from clicks, in the terms of MONAI Label's "deepgrow" clients: all points so far with every request."""
-
-    parameters = FORMAT_KEYS | {"foreground", "background", "label", "coordinates"}
-
-    def __init__(self, engine: Engine, case: OpenCase, turns: Turns) -> None:
-        super().__init__(
-            engine,
-            case,
-            turns,
-            type=InferType.DEEPGROW,
-            labels=[],
-            description=f"{engine.grounder.name}: click on a lesion, correct by foreground and background clicks. {NOTICE}",
-            config={"coordinates": "ijk", "result_extension": ".nii.gz"},
-        )
-
-    def work(self, request: dict[str, Any]) -> SegmentWork:
-        """foreground, background: lists of points; coordinates: "ijk", indices of the image (default), or "ras", mm."""
-        label, frame = request.get("label") or "lesion", request.get("coordinates") or "ijk"
-        if not isinstance(label, str) or len(label) > limits.MAX_MODEL_NAME_CHARS or frame not in ("ijk", "ras"):
-            raise InputError('label is a short name and coordinates "ijk" or "ras".')
-        points = {name: _points(request.get(name) or [], name) for name in ("foreground", "background")}
-        if not len(points["foreground"]):
-            raise InputError("Click inside the lesion first: foreground holds no point.")
-        return ClickWork(self.engine, self._case, request, points, label=label, in_ras_mm=frame == "ras")
-
-
-class ClickWork(SegmentWork):
-    """One lesion."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        case: OpenCase,
-        request: dict[str, Any],
-        points: dict[str, NDArray[np.float64]],
-        *,
-        label: str,
-        in_ras_mm: bool,
-    ) -> None:
-        super().__init__(request)
-        self._engine, self._case = engine, case
-        self._held: Held | None = None
-        self._points = points
-        self._label = label
-        self._in_ras_mm = in_ras_mm
-
-    def encoded(self) -> bool:
-        """Whether the case is open."""
-        self._held = self._case.known(self._path)
-        return self._held is not None
-
-    def encode(self, pause: Pause) -> None:
-        """Read and encode the case."""
-        self._held = self._case.open(self._path, private=self._private, pause=pause)
-
-    def answer_some(self) -> bool:
-        """The lesion, or nothing."""
-        held = self._held or self._case.open(self._path, private=self._private, pause=no_pause)
-        inside, outside = (self._in_world(self._points[name], held.volume.affine) for name in ("foreground", "background"))
-        found = self._engine.segment_prompted(held.volume, held.features, Prompt(include=inside, exclude=outside))
-        self.found = Segmentation(held.volume.shape, held.volume.affine, () if found is None else (found,))
-        return True
-
-    def name_of(self, segment: Segment) -> str:
-        """The name of the segment the user is drawing."""
-        return self._label
-
-    def _in_world(self, points: NDArray[np.float64], affine: Affine) -> tuple[Point, ...]:
-        world = points if self._in_ras_mm else apply_affine(affine, points)
-        return tuple((float(r), float(a), float(s)) for r, a, s in world)
-
-
 def label_image(found: Segmentation) -> NDArray[np.uint8]:
     """Labels from 1 in order; where segments overlap the later one lies on top."""
     out = np.zeros(found.shape, dtype=np.uint8, order="F")
     for number, segment in enumerate(found.segments, 1):
         out[segment.box][segment.mask] = number
     return out
-
-
-def _points(value: Any, name: str) -> NDArray[np.float64]:
-    if not isinstance(value, list) or len(value) > limits.MAX_PROMPT_POINTS:
-        raise LimitError(f"{name} is a list of at most {limits.MAX_PROMPT_POINTS} points.")
-    try:
-        points = np.array(value, dtype=np.float64).reshape(-1, 3)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"A point of {name} is three numbers.") from error
-    if not np.isfinite(points).all():
-        raise InputError(f"A point of {name} is three numbers.")
-    return points
