@@ -1,4 +1,4 @@
-"""The one-time import of a published `.pth` (ASAP, SimCroP): the only file of this project that opens a pickle (rule R1).
+"""Import of a published `.pth` (ASAP, SimCroP; MAE, CXR-BERT to start from): the only file that opens a pickle (rule R1).
 
 It does so with `weights_only=True` in a child process that has no network, limited memory and processor time, and an audit
 hook that ends any attempt to start a program or open a socket. The parent trusts nothing of the child: it reads the written
@@ -13,6 +13,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from asap.models.config import AsapConfig
 from asap.models.manifest import sha256_of
 
 OLDEST_TORCH = (2, 10)
+PICKLES = (".pth", ".pt", ".bin")
 SHOWN_NAMES = 50
 FORBIDDEN_EVENTS = (
     "os.system",
@@ -103,6 +105,29 @@ def import_checkpoint(
     )
 
 
+def read_foreign(path: Path) -> dict[str, Any]:
+    """The tensors of somebody else's weights by name: a safetensors file, a `.pth` or `.bin`, or the folder of a text encoder.
+
+    What is not safetensors is opened by the confined child alone, which hands its tensors over as safetensors. Raises
+    WeightsError.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415 - the child sets its limits before torch is imported
+    from safetensors.torch import load, load_file  # noqa: PLC0415
+
+    file = _model_file(path) if path.is_dir() else path
+    if not file.is_file() or not 0 < file.stat().st_size <= MAX_WEIGHTS_BYTES:
+        raise WeightsError("The weights to start from are not a file, or are larger than any published ones.")
+    try:
+        if file.suffix not in PICKLES:
+            return dict(load_file(file))
+        with tempfile.TemporaryDirectory(prefix="asap-weights-") as folder:
+            handed = Path(folder, "tensors.safetensors")
+            _ask_child({"read": str(file.resolve()), "out": str(handed)})
+            return dict(load(handed.read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise WeightsError("A file of weights to start from cannot be read as safetensors.") from error
+
+
 def _ask_child(order: Mapping[str, Any]) -> dict[str, Any]:
     """Run this module as a program; its last line is the answer."""
     command = [sys.executable, "-I", "-m", "asap.models.import_checkpoint"]
@@ -129,7 +154,7 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.read())
     confine()
     try:
-        answer = _convert(order)
+        answer = _convert(order) if "pth" in order else _hand_over(order)
     except AsapError as error:
         answer = {"refused": str(error)}
     except MemoryError:
@@ -193,19 +218,35 @@ def read_entries(path: Path) -> dict[str, Any]:
     return state
 
 
+def _hand_over(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the tensors of a pickle as safetensors."""
+    from safetensors.torch import save_file  # noqa: PLC0415 - imports torch, which may start programs
+
+    forbid_programs_and_sockets()
+    entries = read_entries(Path(order["read"]))
+    save_file({name: value.detach().clone().contiguous() for name, value in entries.items()}, order["out"])
+    return {"tensors": len(entries)}
+
+
+def _model_file(folder: Path) -> Path:
+    """The file of weights in a text encoder's folder."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError("The text encoder's folder has neither model.safetensors nor pytorch_model.bin.")
+
+
 def _read_text_encoder(folder: Path) -> dict[str, Any]:
     from safetensors import SafetensorError  # noqa: PLC0415
     from safetensors.torch import load_file  # noqa: PLC0415
 
-    path = folder / "model.safetensors"
-    if path.is_file():
-        try:
-            return dict(load_file(path))
-        except (SafetensorError, OSError) as error:
-            raise WeightsError("The text encoder's model.safetensors is damaged.") from error
-    if (folder / "pytorch_model.bin").is_file():
-        return read_entries(folder / "pytorch_model.bin")
-    raise WeightsError("The text encoder's folder has neither model.safetensors nor pytorch_model.bin.")
+    path = _model_file(folder)
+    if path.suffix in PICKLES:
+        return read_entries(path)
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError("The text encoder's model.safetensors is damaged.") from error
 
 
 def _convert(order: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import multiprocessing
 import os
 import socket
@@ -98,8 +99,15 @@ def ended(ranks: list[ForkServerProcess], timeout_s: float = 60.0) -> list[int |
     return codes
 
 
-def logged_losses(out: Path) -> list[float]:
-    """The loss of every step in a run's log."""
-    import json
+def logged(out: Path) -> list[dict[str, Any]]:
+    """Every line of a run's log; strict JSON, which has no NaN."""
 
-    return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
+    def refused(word: str) -> None:
+        raise ValueError(f"{word} is not JSON")
+
+    return [json.loads(line, parse_constant=refused) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def logged_losses(out: Path) -> list[float | None]:
+    """The loss of every step in a run's log; None where it was not a number."""
+    return [line["loss"] for line in logged(out)]

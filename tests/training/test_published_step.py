@@ -134,9 +134,32 @@ def test_a_text_encoder_and_image_blocks_alone_are_taken(tmp_path: Path) -> None
     assert torch.equal(model.image_decoder.embed.weight, before)
     with pytest.raises(WeightsError, match=r"norm\.weight"):  # the final norm belongs to the blocks
         start_from(model, Start(image_blocks=tmp_path / "blocks.safetensors"))
+    with pytest.raises(WeightsError, match="neither"):
+        start_from(model, Start(text_encoder=tmp_path))
     (tmp_path / "bert.safetensors").write_bytes(b"not one")
     with pytest.raises(WeightsError, match="safetensors"):
         start_from(model, Start(text_encoder=tmp_path / "bert.safetensors"))
+
+
+@pytest.mark.slow
+def test_the_files_the_published_run_started_from_are_taken_as_they_come(tmp_path: Path) -> None:
+    """An image model's `.pth` and a text encoder's folder with `pytorch_model.bin`: pickles, which only the child opens."""
+    source, model = miniature(), miniature()
+    entries = miniature_entries(source)
+    load_published(source, entries)
+    ours = ("blocks.", "norm.", "cls_token", "patch_embed.")  # with a patch embedding that fits no volume
+    photographs = {n: v.clone() for n, v in entries.items() if n.startswith(ours)} | {"patch_embed.proj.weight": torch.ones(2, 3)}
+    torch.save({"model": photographs}, tmp_path / "mae_pretrain.pth")
+    folder = tmp_path / "cxr-bert"
+    folder.mkdir()
+    bert = {n.removeprefix("bert_encoder."): v.clone() for n, v in entries.items() if n.startswith("bert_encoder.")}
+    torch.save(bert | {"bert.embeddings.position_ids": torch.arange(8)}, folder / "pytorch_model.bin")
+    start_from(model, Start(text_encoder=folder, image_blocks=tmp_path / "mae_pretrain.pth"))
+    begun, wanted = model.state_dict(), source.state_dict()
+    taken = [n for n in wanted if n.startswith(("asap.image_encoder.blocks.", "asap.image_encoder.norm.", "asap.text_encoder."))]
+    assert len(taken) > 20
+    assert all(torch.equal(begun[name], wanted[name]) for name in taken)
+    assert not torch.equal(begun["asap.image_encoder.cls_token"], wanted["asap.image_encoder.cls_token"])
 
 
 def test_an_entry_that_is_missing_is_named() -> None:

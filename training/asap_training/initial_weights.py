@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from asap.errors import WeightsError
 from asap.models.checkpoint_names import sources
+from asap.models.import_checkpoint import read_foreign
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.published_names import load_imported
 
@@ -21,10 +20,11 @@ BERT_PREFIX = "bert_encoder.bert."
 
 @dataclass(frozen=True)
 class Start:
-    """weights: a folder `asap weights import` or an earlier run wrote. text_encoder: safetensors of a BERT (CXR-BERT).
+    """weights: a folder `asap weights import` or an earlier run wrote. text_encoder: folder or file of a BERT (CXR-BERT).
 
-    image_blocks: safetensors with `blocks.*` and `norm.*` of a vision transformer of the same width, as the published run took
-    them from a masked autoencoder of photographs. Whatever is not named starts at random.
+    image_blocks: file with `blocks.*` and `norm.*` of a vision transformer of the same width, as the published run took them from
+    a masked autoencoder of photographs (`mae_pretrain_vit_base.pth`). Files are safetensors, or `.pth` and `.bin`, which a
+    confined child process opens (`asap.models.import_checkpoint`). Whatever is not named starts at random.
     """
 
     weights: Path | None = None
@@ -37,21 +37,14 @@ def start_from(model: PretrainingModel, start: Start) -> None:
     if start.weights is not None:
         load_imported(model, start.weights)
     if start.text_encoder is not None:
-        entries = {_bert_name(name): value for name, value in _read(start.text_encoder).items()}
+        entries = {_bert_name(name): value for name, value in read_foreign(start.text_encoder).items()}
         _take(model, {BERT_PREFIX + name: value for name, value in entries.items()}, "text_encoder.")
     if start.image_blocks is not None:
-        _take(model, _read(start.image_blocks), "image_encoder.blocks.", "image_encoder.norm.")
+        _take(model, read_foreign(start.image_blocks), "image_encoder.blocks.", "image_encoder.norm.")
 
 
 def _bert_name(name: str) -> str:
     return name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError("A file of weights to start from cannot be read as safetensors; convert it first.") from error
 
 
 def _take(model: PretrainingModel, entries: Mapping[str, Tensor], *prefixes: str) -> None:

@@ -1,6 +1,7 @@
 """Prepare cases for training: raw CTs and reports -> a cache of resampled volumes, organ masks and tokens. Resumable.
 
-asap-train prepare --table cases.csv --out cache --tokenizer FILE     columns volume, findings, impression[, mask, patient, split]
+asap-train prepare --table cases.csv --out cache --tokenizer FILE
+                   columns volume, findings, impression[, mask, regions, patient, split]
 asap-train prepare --ctrate DIR --reports train_reports.csv [--metadata train_metadata.csv] --out cache --weights IMPORTED
 asap-train prepare ... --organs labels|classical|totalsegmentator [--class-map FILE] [--totalsegmentator "COMMAND ARGUMENTS"]
 
@@ -96,7 +97,8 @@ def _prepared(cases: Sequence[RawCase], options: PrepareOptions, preparer: Prepa
             say(f"Stopped after {len(records) + len(unreadable)} cases; the same command goes on from there.")
             return False
     finish(options, records, unreadable)
-    say(f"{len(records)} cases prepared, {len(unreadable)} unreadable (listed in {cache.INDEX}).")
+    taught = sum(record.regions is not None or any(record.sentence_organs) for record in records)
+    say(f"{len(records)} cases prepared, {len(unreadable)} unreadable (listed in {cache.INDEX}), {taught} with regions.")
     return True
 
 
@@ -189,7 +191,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Raw CTs and reports -> a cache to train from; the same command resumes.")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--table", type=Path, help="CSV with volume, findings, impression and perhaps mask, patient, split")
+    source.add_argument("--table", type=Path, help="CSV: volume, findings, impression and perhaps mask, regions, patient, split")
     source.add_argument("--ctrate", type=Path, help="folder of CT-RATE's volumes")
     parser.add_argument("--out", type=Path, required=True, help="the cache")
     parser.add_argument("--reports", type=Path, help="CT-RATE's table of reports")

@@ -38,12 +38,16 @@ from asap_training.loop.optim import adamw, learning_rate, seed_step
 from asap_training.loop.run_checkpoint import Progress, clear_partial, load_run, save_run, trained_weights
 from asap_training.loop.runlog import RunLog
 from asap_training.loop.step import Training, prepared, train_step
-from asap_training.loop.stopping import stop_on_signals
+from asap_training.loop.stopping import reader, stop_on_signals
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.published_names import write_trained
 from asap_training.recipes import RECIPES, Recipe
 
 RECIPE_NAME = "recipe.json"
+OF_RECIPES = (
+    *("tokenizer", "weights", "text_encoder", "image_blocks"),
+    *("batch", "accumulation", "precision", "workers", "save_every"),
+)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def steps_of_data(
         sampler=mine,
         collate_fn=collate,
         num_workers=workers,
-        worker_init_fn=train_mini.one_thread,
+        worker_init_fn=reader,
         pin_memory=ranks.device.type == "cuda",
     )
     began, batches = time.monotonic(), []
@@ -181,13 +185,13 @@ def parse() -> argparse.Namespace:
     options = parser.add_argument_group("all recipes but asap_mini")
     options.add_argument("--tokenizer", type=Path, help="tokenizer.json of the text encoder")
     options.add_argument("--weights", type=Path, help="imported weights to start from (`asap weights import`)")
-    options.add_argument("--text-encoder", type=Path, help="safetensors of the text encoder, where no --weights are given")
-    options.add_argument("--image-blocks", type=Path, help="safetensors of a vision transformer to start from")
+    options.add_argument("--text-encoder", type=Path, help="text encoder where no --weights are given: CXR-BERT's folder")
+    options.add_argument("--image-blocks", type=Path, help="vision transformer to start from: mae_pretrain_vit_base.pth")
     options.add_argument("--batch", type=int, help="samples per micro-batch and process")
     options.add_argument("--accumulation", type=int, help="micro-batches per step")
     options.add_argument("--precision", choices=["float32", "bfloat16", "float16"])
-    options.add_argument("--workers", type=int, default=0, help="processes that read cases")
-    options.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
+    options.add_argument("--workers", type=int, help="processes that read cases; by default none")
+    options.add_argument("--save-every", type=int, help="steps between checkpoints; by default 200")
     return parser.parse_args()
 
 
@@ -211,6 +215,34 @@ def tokenizer_of(recipe: Recipe, file: Path | None, weights: Path | None) -> Wor
     raise InputError("Name the text encoder's tokenizer with --tokenizer, or imported weights with --weights.")
 
 
+def train_embedded(arguments: argparse.Namespace) -> bool:
+    """Train asap_mini. InputError where several processes were started or an option is given that it does not have."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("asap_mini is trained by one process; start it without torchrun.")
+    given = [name for name in OF_RECIPES if getattr(arguments, name) is not None]
+    if given:
+        named = " and ".join("--" + name.replace("_", "-") for name in given)
+        raise InputError(f"asap_mini has no {named}: these are options of the other recipes; leave them out or name a --recipe.")
+    steps = arguments.steps or MiniRecipe.steps
+    return train_mini.train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=steps)) is not None
+
+
+def train_recipe(arguments: argparse.Namespace) -> bool:
+    """Train one of `RECIPES` and write its weights; False where a signal ended the run early."""
+    recipe = with_options(RECIPES[arguments.recipe](), arguments)
+    tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
+    prepared = (arguments.cases / SETTINGS).exists()
+    source = (CachedReports if prepared else generated_reports)(arguments.cases, recipe, tokenizer)
+    start = Start(arguments.weights, arguments.text_encoder, arguments.image_blocks)
+    if recipe.name != "asap_test" and start.weights is None and start.text_encoder is None:
+        raise InputError("The text encoder is not trained here: name one (--text-encoder), or imported weights (--weights).")
+    save_every = arguments.save_every or RunOptions.save_every
+    finished = run(recipe, source, RunOptions(arguments.out, arguments.steps, save_every, arguments.workers or 0, start))
+    if finished and int(os.environ.get("RANK", "0")) == 0:
+        write_result(recipe, tokenizer, arguments.out)
+    return finished
+
+
 def write_result(recipe: Recipe, tokenizer: WordPiece, out: Path) -> None:
     """The trained weights in `out`/weights, which `asap` loads and a later run starts from (--weights)."""
     model = PretrainingModel(recipe)
@@ -221,22 +253,8 @@ def write_result(recipe: Recipe, tokenizer: WordPiece, out: Path) -> None:
 def main() -> None:
     """Parse the arguments and train. Exit code 143 where a signal ended the run early, after its checkpoint."""
     arguments = parse()
-    if arguments.recipe == "asap_mini":
-        steps = arguments.steps or MiniRecipe.steps
-        train_mini.train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=steps))
-        return
     try:
-        recipe = with_options(RECIPES[arguments.recipe](), arguments)
-        tokenizer = tokenizer_of(recipe, arguments.tokenizer, arguments.weights)
-        prepared = (arguments.cases / SETTINGS).exists()
-        source = (CachedReports if prepared else generated_reports)(arguments.cases, recipe, tokenizer)
-        start = Start(arguments.weights, arguments.text_encoder, arguments.image_blocks)
-        if recipe.name != "asap_test" and start.weights is None and start.text_encoder is None:
-            raise InputError("The text encoder is not trained here: name one (--text-encoder), or imported weights (--weights).")
-        options = RunOptions(arguments.out, arguments.steps, arguments.save_every, arguments.workers, start)
-        finished = run(recipe, source, options)
-        if finished and int(os.environ.get("RANK", "0")) == 0:
-            write_result(recipe, tokenizer, arguments.out)
+        finished = train_embedded(arguments) if arguments.recipe == "asap_mini" else train_recipe(arguments)
     except AsapError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -86,7 +86,9 @@ class Recipe:
 def asap_base_paper() -> Recipe:
     """The released behaviour (asap-method 1.2-1.9): 4 ranks x 14 x 8 = 448 samples a step, 200 epochs, float16.
 
-    One thing differs: a loss is the mean over the step's sentences, not the mean of its micro-batches' means.
+    Two things differ: a loss is the mean over the step's sentences, not the mean of its micro-batches' means; and findings and
+    impression are joined by a blank, which gives other tokens only where the findings do not end in a full stop or the
+    impression does not begin with a word.
     """
     return Recipe("asap_base_paper")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -24,6 +25,9 @@ from asap.models.phrase_encoder import PhraseBatch, tokenise
 from asap_training.config import MiniRecipe
 from asap_training.data.generated_cases import GeneratedCases, Sample
 from asap_training.loop.checkpoint import load_newest, save_checkpoint
+from asap_training.loop.runlog import json_line
+from asap_training.loop.step import MAX_SKIPPED_IN_A_ROW, DivergedError
+from asap_training.loop.stopping import reader, stop_on_signals
 from asap_training.objectives.region_supervision import extent_loss, pointing_loss, presence_loss
 from asap_training.objectives.sentence_alignment import sentence_alignment_loss
 
@@ -31,8 +35,11 @@ SAVE_EVERY = 200
 LOG_EVERY = 20
 
 
-def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = None, workers: int = 1) -> AsapMini:
-    """Run (or go on with) the recipe and return the model with averaged weights. start: a packaged model to begin from."""
+def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = None, workers: int = 1) -> AsapMini | None:
+    """Run (or go on with) the recipe and return the model with averaged weights, or None where a signal ended the run early.
+
+    start: a packaged model to begin from. DivergedError after ten steps in a row whose gradient is not finite.
+    """
     torch.manual_seed(recipe.seed)
     model = AsapMini(recipe.model).to(memory_format=torch.channels_last_3d)
     if start is not None:
@@ -42,17 +49,23 @@ def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = No
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
     first = load_newest(out, model, optimizer, average)
-    began = time.monotonic()
-    with (out / "log.jsonl").open("a") as log:
+    began, skipped = time.monotonic(), 0
+    with (out / "log.jsonl").open("a") as log, stop_on_signals() as stop:
         for step, samples in enumerate(batches(cases, recipe, first, workers), start=first):
             stats = training_step(model, optimizer, samples, recipe, step)
+            skipped = 0 if math.isfinite(stats["gradient"]) else skipped + 1
+            if skipped >= MAX_SKIPPED_IN_A_ROW:
+                raise DivergedError(f"The loss was not finite in {skipped} steps in a row; the checkpoint is good.")
             update_average(average, model, recipe, step)
             if step % LOG_EVERY == 0:
                 stats |= {"step": step, "steps_per_s": (step + 1 - first) / (time.monotonic() - began)}
-                log.write(json.dumps({key: round(value, 5) for key, value in stats.items()}) + "\n")
+                log.write(json_line({key: round(value, 5) for key, value in stats.items()}))
                 log.flush()
-            if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
+            if stop.signal is not None or (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
                 save_checkpoint(out, step + 1, model, optimizer, average)
+            if stop.signal is not None and step + 1 < recipe.steps:
+                print(f"Stopped after step {step + 1}; the same command goes on from there.", flush=True)
+                return None
     model.load_state_dict(average)
     return model
 
@@ -72,14 +85,9 @@ def batches(cases: Path, recipe: MiniRecipe, first: int, workers: int) -> Iterat
     dataset = GeneratedCases(cases, recipe)
     numbers = range(first * recipe.volumes_per_step, recipe.steps * recipe.volumes_per_step)
     loader = DataLoader(
-        dataset, recipe.volumes_per_step, sampler=numbers, collate_fn=list, num_workers=workers, worker_init_fn=one_thread
+        dataset, recipe.volumes_per_step, sampler=numbers, collate_fn=list, num_workers=workers, worker_init_fn=reader
     )
     return iter(loader)
-
-
-def one_thread(_worker: int) -> None:
-    """Loaders leave the cores to the training step."""
-    torch.set_num_threads(1)
 
 
 def training_step(
@@ -165,7 +173,8 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="folder of a packaged model to begin from")
     parser.add_argument("--steps", type=int, default=MiniRecipe.steps)
     arguments = parser.parse_args()
-    train(arguments.cases, arguments.out, replace(MiniRecipe(), steps=arguments.steps), start=arguments.start)
+    recipe = replace(MiniRecipe(), steps=arguments.steps)
+    sys.exit(0 if train(arguments.cases, arguments.out, recipe, start=arguments.start) is not None else 143)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -22,7 +25,8 @@ from asap_training.prepare import prepare
 from asap_training.pretrain import RunOptions
 from tests.training.data import raw_cases
 from tests.training.loop import robbed_run as robbed
-from tests.training.processes import ended, logged_losses, small, started, started_command
+from tests.training.loop import stopped_run as stopped
+from tests.training.processes import ended, logged, logged_losses, small, started, started_command
 
 pytestmark = pytest.mark.slow
 KILLS = 10
@@ -81,6 +85,31 @@ def test_a_request_to_stop_loses_no_step(tmp_path: Path, world: int) -> None:
     assert [path.name for path in options.out.glob("run-*")] == [f"run-{done:08d}"]
 
 
+@pytest.mark.timeout(300)
+def test_torchrun_told_to_stop_leaves_a_checkpoint(tmp_path: Path) -> None:
+    """SIGTERM to torchrun, which passes it on to the ranks, and to the processes that read cases, as SLURM does: the last step is
+    saved, torchrun ends with a code of its own, and the same run goes on from there."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", stopped.__file__, str(out)]
+    with (tmp_path / "said.txt").open("w") as said:
+        agent = subprocess.Popen(command, stdout=said, stderr=said)
+        until = time.monotonic() + 200
+        while not (out / "log.jsonl").exists() or not (out / "log.jsonl").stat().st_size:
+            assert time.monotonic() < until and agent.poll() is None
+            time.sleep(0.05)
+        readers = [child for rank in psutil.Process(agent.pid).children() for child in rank.children()]
+        assert len(readers) >= 2
+        for process in (*readers, agent):
+            os.kill(process.pid, signal.SIGTERM)
+        assert agent.wait(60) == 1
+    done = len(logged_losses(out))
+    assert [path.name for path in out.glob("run-*")] == [f"run-{done:08d}"]
+    assert newest_progress(out)["samples"] == 2 * done
+    assert f"Stopped after step {done}; the same command goes on" in (tmp_path / "said.txt").read_text()
+    assert ended(started(small(batch=1), RunOptions(out, steps=done + 1), world=2)) == [0, 0]
+    assert "Going on after step" in (tmp_path / "said-0.txt").read_text()
+
+
 def test_when_one_process_dies_the_others_end(tmp_path: Path) -> None:
     recipe = small(batch=1)
     options = RunOptions(tmp_path / "run", steps=100_000, save_every=1_000_000)
@@ -122,6 +151,13 @@ def test_restarts_that_could_not_work_are_refused_at_the_beginning(monkeypatch: 
         assert ranks.world == 1
 
 
+def newest_progress(out: Path) -> dict[str, Any]:
+    """What the newest checkpoint of a run says of itself."""
+    whole = json.loads((max(out.glob("run-*")) / "state.json").read_text())
+    progress: dict[str, Any] = json.loads(whole["body"])["progress"]
+    return progress
+
+
 def names(out: Path) -> list[str]:
     """What a run's folder holds."""
     return sorted(path.name for path in out.iterdir())
@@ -145,8 +181,13 @@ def test_numbers_that_are_not_finite_are_stepped_over_and_then_stop_the_run(tmp_
     few.out.parent.mkdir()
     many.out.parent.mkdir()
     assert ended(started(recipe, few, nan_at=frozenset({3, 4, 11}))) == [0]
-    assert sum(np.isnan(logged_losses(few.out))) == 3
+    assert [line["step"] for line in logged(few.out) if line["loss"] is None] == [4, 5, 12]
+    assert [line["skipped"] for line in logged(few.out)] == [0] * 3 + [1] + [2] * 7 + [3] * 9
+    assert newest_progress(few.out)["skipped"] == 3
     assert all(torch.isfinite(value).all() for value in trained_weights(few.out).values())
     assert ended(started(recipe, many, nan_at=frozenset(range(7, 20)))) == [1]
+    assert newest_progress(many.out) | {"samples": 0} == {
+        "step": 15, "samples": 0, "world": 1, "skipped": 8, "skipped_in_a_row": 8, "scaler": None,
+    }  # fmt: skip
     assert "not finite in 10 steps in a row" in (many.out.parent / "said-0.txt").read_text()
     assert all(torch.isfinite(value).all() for value in trained_weights(many.out).values())

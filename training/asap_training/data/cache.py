@@ -5,6 +5,7 @@
     cases/ab/<case>.json      written last of a case: shape, geometry, tokens, sentences, checksums of the case's other files
     cases/ab/<case>.volume.b2nd                        int16 HU (blosc2)
     cases/ab/<case>.organs.b2nd                        organ classes as runs along the last axis (`organ_shares`)
+    cases/ab/<case>.regions.b2nd                       numbers of sentences where they are true, in the same way
     texts/ab/<digest>.b2nd    float16 features of the frozen text encoder, one file per text
 
 Names are digests; no report text, name or path is kept (rule R7). The same inputs give the same bytes in any order.
@@ -31,7 +32,7 @@ from asap.io.atomic import PART_PREFIX, PART_SUFFIX, write_bytes
 from asap_training.data.case import SPLITS, Split
 from asap_training.data.json_digest import digest_of
 
-FORMAT = "asap cache 3"
+FORMAT = "asap cache 4"
 SETTINGS, INDEX = "settings.json", "index.json"
 # A chunk is what one file read brings in, a block what one crop inflates: 24 x 24 mm columns along the last axis.
 CHUNK, BLOCK = (64, 64, 128), (16, 16, 128)
@@ -52,6 +53,7 @@ class CaseRecord:
 
     source: digest of what it was made from. content: sha256 of the prepared voxels. affine: prepared voxel -> RAS+ mm, rows.
     findings_ids, report_ids: tokens with [CLS], without padding. spans: (start, stop) of each sentence's findings tokens.
+    sentence_organs: of each sentence the organ classes that together are the organ it names, where its region is not told.
     names_side: whether a sentence speaks of left or right. text: digest of the findings' tokens, under which the text encoder's
     features of them lie.
     """
@@ -65,10 +67,12 @@ class CaseRecord:
     affine: tuple[tuple[float, ...], ...]
     findings_ids: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
+    sentence_organs: tuple[tuple[int, ...], ...]
     report_ids: tuple[int, ...]
     names_side: bool
     volume: Stored
     organs: Stored | None
+    regions: Stored | None
     text: str | None
     text_features: Stored | None
 
@@ -151,7 +155,7 @@ def read_index(folder: Path) -> dict[Split, list[str]]:
 
 
 def case_path(folder: Path, case: str, ending: str) -> Path:
-    """Where a file of a case lies; ending: "json", "volume.b2nd" or "organs.b2nd"."""
+    """Where a file of a case lies; ending: "json", or "volume.b2nd", "organs.b2nd", "regions.b2nd"."""
     return folder / "cases" / case[:2] / f"{case}.{ending}"
 
 
@@ -192,9 +196,10 @@ def read_record(folder: Path, case: str) -> CaseRecord:
     data = _json(case_path(folder, case, "json"))
     try:
         data["volume"] = Stored(**data["volume"])
-        for name in ("organs", "text_features"):
+        for name in ("organs", "regions", "text_features"):
             data[name] = None if data[name] is None else Stored(**data[name])
         data["spans"] = tuple((start, stop) for start, stop in data["spans"])
+        data["sentence_organs"] = tuple(tuple(classes) for classes in data["sentence_organs"])
         data["affine"] = tuple(tuple(row) for row in data["affine"])
         for name in ("shape", "findings_ids", "report_ids"):
             data[name] = tuple(data[name])
@@ -206,8 +211,9 @@ def read_record(folder: Path, case: str) -> CaseRecord:
 def is_whole(folder: Path, record: CaseRecord, *, read: bool) -> bool:
     """Whether the case's files are there in their size, or, where they are to be read, byte for byte."""
     files = [(case_path(folder, record.case, "volume.b2nd"), record.volume)]
-    if record.organs is not None:
-        files.append((case_path(folder, record.case, "organs.b2nd"), record.organs))
+    for ending, stored in (("organs.b2nd", record.organs), ("regions.b2nd", record.regions)):
+        if stored is not None:
+            files.append((case_path(folder, record.case, ending), stored))
     if record.text is not None and record.text_features is not None:
         files.append((text_path(folder, record.text), record.text_features))
     for path, stored in files:

@@ -122,12 +122,13 @@ class CachedReports:
         if rng.random() < SHIFT_SHARE:
             hu_HWD.add_(round(HU_LIMIT * rng.uniform(-SHIFT, SHIFT))).clamp_(-HU_LIMIT, HU_LIMIT)
         ids, sentences = record.findings
+        organs_NC = self._organ_shares(record, crops, flips)
         return Sample(
             volume_1HWD=hu_HWD[None],
-            organs_NC=self._organ_shares(record, crops, flips),
+            organs_NC=organs_NC,
             **text_fields(ids, sentences, np.array(record.report_ids, dtype=np.int64), self._recipe, rng),
             noise_N=torch.from_numpy(rng.random(self._recipe.model.encoder.tokens, dtype=np.float32)),
-            regions_SN=torch.zeros(len(record.spans), self._recipe.model.encoder.tokens),
+            regions_SN=self._regions(record, organs_NC, crops, flips),
             sentence_keys_S=sentence_keys(ids, sentences),
             findings_states_LD=self._text_states(record),
         )
@@ -154,10 +155,25 @@ class CachedReports:
         """Share of each token per class [N, C], the background first; classes the cache does not have are 0."""
         if record.organs is None:
             return None
-        runs = cache.open_array(cache.case_path(self._folder, record.case, "organs.b2nd"))[:]
+        return self._shares(record, "organs.b2nd", crops, flips, self._recipe.decoders.organ_classes)
+
+    def _regions(self, record: CaseRecord, organs_NC: Tensor | None, crops: list[AxisCrop], flips: list[int]) -> Tensor:
+        """Share of each token that a sentence's region fills [S, N]; zeros where none is known or the recipe asks for none."""
+        regions_SN = torch.zeros(len(record.spans), self._recipe.model.encoder.tokens)
+        if not (self._recipe.weights.region or self._recipe.pool_known):
+            return regions_SN
+        if record.regions is not None:
+            regions_SN += self._shares(record, "regions.b2nd", crops, flips, 1 + len(record.spans))[:, 1:].T
+        if organs_NC is not None:
+            for number, classes in enumerate(record.sentence_organs):
+                if classes:
+                    regions_SN[number] = organs_NC[:, list(classes)].sum(1)
+        return regions_SN
+
+    def _shares(self, record: CaseRecord, ending: str, crops: list[AxisCrop], flips: list[int], classes: int) -> Tensor:
+        runs = cache.open_array(cache.case_path(self._folder, record.case, ending))[:]
         sources = [crop.sources(n, flip=axis in flips) for axis, (crop, n) in enumerate(zip(crops, self._shape, strict=True))]
-        patch, classes = self._recipe.model.encoder.patch, self._recipe.decoders.organ_classes
-        return torch.from_numpy(organ_shares(runs, record.shape, sources, patch, classes))
+        return torch.from_numpy(organ_shares(runs, record.shape, sources, self._recipe.model.encoder.patch, classes))
 
 
 def random_crop(size: int, window: int, rng: np.random.Generator) -> AxisCrop:

@@ -31,7 +31,8 @@ class RawCase:
     """A volume with its report. name: as the data set calls it; it is only ever kept as a digest (rule R7).
 
     volume: NIfTI, NRRD or DICOM folder. mask: label image of organs, if the data set has one. stored: None where the file
-    holds HU and its own geometry. Cases of one patient share `patient`.
+    holds HU and its own geometry. regions: label image in which n is where the n-th sentence of the findings is true. Cases of
+    one patient share `patient`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class RawCase:
     split: Split
     mask: Path | None = None
     stored: StoredValues | None = None
+    regions: Path | None = None
 
     @property
     def case(self) -> str:
@@ -52,7 +54,8 @@ class RawCase:
     def source(self) -> str:
         """Digest of everything the cached case is made from; the images by their size."""
         texts = (self.findings, self.impression, self.patient, self.split)
-        files = [path.stat().st_size if path is not None and path.exists() else -1 for path in (self.volume, self.mask)]
+        paths = (self.volume, self.mask, self.regions)
+        files = [path.stat().st_size if path is not None and path.exists() else -1 for path in paths]
         return digest_of([*texts, *files, None if self.stored is None else asdict(self.stored)])
 
     @property

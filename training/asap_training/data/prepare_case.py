@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 from asap.errors import InputError
 from asap.models.text_encoder import TextEncoder
 from asap.models.wordpiece import WordPiece
+from asap.report import Sentence
 from asap.text.read import read_report
 from asap_training.data import cache
 from asap_training.data.cache import CaseRecord, Stored
 from asap_training.data.case import RawCase, name_digest
 from asap_training.data.image import ImageSettings, prepared_image
-from asap_training.data.organ_masks import OrganSettings, organ_labels
+from asap_training.data.organ_masks import Labels, OrganSettings, organ_labels
 from asap_training.data.organ_shares import organ_runs
+from asap_training.data.sentence_regions import labelled_regions, named_organs, spoken
 
 SIDED = ("left", "right")
 
@@ -63,12 +66,9 @@ class Preparer:
         tokens, spans = self._findings_tokens(findings)
         image = prepared_image(raw, self.image)
         labels = organ_labels(self.organs, raw, image)
+        sentences = spoken(findings, tokens, spans, self.tokenizer)
+        regions = labelled_regions(raw, image, findings, sentences)
         volume = cache.write_array(cache.case_path(self.folder, raw.case, "volume.b2nd"), image.hu_HWD, "prepared volume")
-        organs = None
-        if labels is not None:
-            organs = cache.write_array(
-                cache.case_path(self.folder, raw.case, "organs.b2nd"), organ_runs(labels), "prepared organ mask"
-            )
         text = hashlib.sha256(tokens.tobytes()).hexdigest()[:32]
         features = self._text_features(text, tokens)
         h, w, d = image.hu_HWD.shape
@@ -82,15 +82,31 @@ class Preparer:
             affine=tuple(tuple(float(x) for x in row) for row in image.grid.voxel_affine),
             findings_ids=tuple(tokens.tolist()),
             spans=spans,
+            sentence_organs=self._sentence_organs(sentences, regions),
             report_ids=tuple(self._tokens(report).tolist()),
             names_side=any(sentence.laterality in SIDED for sentence in read_report(report).sentences),
             volume=volume,
-            organs=organs,
+            organs=self._runs(raw, "organs.b2nd", labels, "prepared organ mask"),
+            regions=self._runs(raw, "regions.b2nd", regions, "prepared regions of sentences"),
             text=None if features is None else text,
             text_features=features,
         )
         cache.write_record(self.folder, record)
         return record
+
+    def _runs(self, raw: RawCase, ending: str, labels: Labels | None, what: str) -> Stored | None:
+        path = cache.case_path(self.folder, raw.case, ending)
+        return None if labels is None else cache.write_array(path, organ_runs(labels), what)
+
+    def _sentence_organs(self, sentences: Sequence[Sentence | None], regions: Labels | None) -> tuple[tuple[int, ...], ...]:
+        """Organs of the sentences that the label image of regions does not name."""
+        if self.organs.kind == "none":
+            return ((),) * len(sentences)
+        told = set() if regions is None else set(np.unique(regions).tolist())
+        return tuple(
+            () if number in told else named_organs(sentence, self.organs.classes)
+            for number, sentence in enumerate(sentences, start=1)
+        )
 
     def _tokens(self, text: str) -> NDArray[np.int64]:
         encoded = self.tokenizer.encode_report(text)

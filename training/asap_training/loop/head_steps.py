@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from asap_training.loop.checkpoint import load_newest, save_checkpoint
+from asap_training.loop.runlog import json_line
 
 LOG_EVERY = 10
 
@@ -62,7 +62,7 @@ def run_steps(
             _average(average, model, min(schedule.average_decay, (1 + step) / (10 + step)))
             if step % LOG_EVERY == 0:
                 rate = (step + 1 - first) / (time.monotonic() - began)
-                log.write(json.dumps({"step": step, "loss": round(loss.item(), 4), "steps_per_s": round(rate, 3)}) + "\n")
+                log.write(json_line({"step": step, "loss": round(loss.item(), 4), "steps_per_s": round(rate, 3)}))
                 log.flush()
             stop = done(step + 1, float(loss.detach()))
             if stop or (step + 1) % schedule.save_every == 0 or step + 1 == end:

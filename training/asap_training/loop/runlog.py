@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,7 @@ class RunLog:
         rate = (samples - self._samples_before) / max(now - self._began, 1e-9)
         pace = {"samples_per_s": rate, "waiting": self._waited / max(now - self._began, 1e-9)}
         left_s = (self._total - samples) / max(rate, 1e-9)
-        self._file.write(json.dumps({"step": step, "samples": samples} | stats | pace | {"seconds_left": left_s}) + "\n")
+        self._file.write(json_line({"step": step, "samples": samples} | stats | pace | {"seconds_left": left_s}))
         self._file.flush()
         if self._board is not None:
             for name, value in (stats | pace).items():
@@ -65,6 +66,12 @@ class RunLog:
             self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def json_line(values: dict[str, float]) -> str:
+    """One line of a log. JSON has no word for what is not a number: null."""
+    plain = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return json.dumps(plain, allow_nan=False) + "\n"
 
 
 def keep_until(path: Path, step: int) -> None:

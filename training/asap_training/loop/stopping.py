@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import torch
+
 
 class Stop:
     """Whether somebody asked the run to end, and by which signal."""
@@ -16,6 +18,16 @@ class Stop:
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         self.signal = number
+
+
+def reader(_worker: int) -> None:
+    """What a process that reads cases for a run begins with: one thread, and no ear for signals.
+
+    Some go to every process of a job (SLURM, a terminal), and the step under way still needs its readers; they end with the run.
+    """
+    torch.set_num_threads(1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

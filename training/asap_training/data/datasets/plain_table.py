@@ -1,4 +1,4 @@
-"""A plain table of one's own: volume, findings, impression, and where there are any: mask, patient, split.
+"""A plain table of one's own: volume, findings, impression, and where there are any: mask, regions, patient, split.
 
 Paths are relative to the table's folder. Without a patient column every volume counts as a patient of its own; without a split,
 patients are divided by a digest of their name.
@@ -25,7 +25,7 @@ def _case(row: dict[str, str], folder: Path, valid_share: float) -> RawCase:
     if not name:
         raise InputError("The table of cases has a row without a volume.")
     patient = row.get("patient", "").strip() or name
-    mask = _named(row.get("mask", ""), folder)
+    mask, regions = (_named(row.get(column, ""), folder) for column in ("mask", "regions"))
     return RawCase(
         name=name,
         volume=folder / name,
@@ -34,6 +34,7 @@ def _case(row: dict[str, str], folder: Path, valid_share: float) -> RawCase:
         patient=patient,
         split=_split(row.get("split", "").strip().lower()) or split_of(patient, valid_share),
         mask=folder / mask if mask else None,
+        regions=folder / regions if regions else None,
     )
 
 
