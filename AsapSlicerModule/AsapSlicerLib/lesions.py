@@ -8,14 +8,11 @@ server's archive holds the series.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from asap.client import Progress, SegmentAnswer, SegmentPrompt, SegmentsAnswer
+from asap.client import Progress, SegmentPrompt, SegmentsAnswer
 
 from . import volume_nodes
 from .background import Background, Work
@@ -23,24 +20,16 @@ from .cases import OpenCase
 from .colours import Colour
 from .events import Event
 from .i18n import _
+from .lesion_steps import Step, changed_by_hand, merged
 from .segment_list import remove_segment
+from .segment_masks import mark_drawn
 from .segments import add_segment, replace_mask, segmentation_of
-from .served_segments import box_mask, standing, terminology_of
+from .served_segments import terminology_of
 from .session import Session
 from .volume_nodes import Point
 
 KEY = "lesion"
 NOTHING_SAID = SegmentPrompt()
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """prompt: all that had been said. mask_ijk: tight around the lesion, its first voxel at start_ijk. answer: of the server."""
-
-    prompt: SegmentPrompt
-    mask_ijk: NDArray[np.bool_]
-    start_ijk: tuple[int, int, int]
-    answer: SegmentAnswer
 
 
 class Lesions:
@@ -154,15 +143,34 @@ class Lesions:
 
     def undo(self) -> None:
         """One step back; a click that was not answered yet is given up."""
-        if self._background.cancel(KEY):
+        given_up = self._background.cancel(KEY)
+        self._take_hand()
+        if given_up:
             self._go(self._at)
         elif self.can_undo:
             self._go(self._at - 1)
 
     def redo(self) -> None:
         """One step forward again."""
+        self._take_hand()
         if self.can_redo:
             self._go(self._at + 1)
+
+    def _take_hand(self) -> bool:
+        """What a hand has changed in the scene since the last step was drawn is a step of its own, so that it is never lost.
+
+        True when there was something.
+        """
+        node, step = segmentation_of(self._scene, self._volume), self.step
+        segment = None if node is None or step is None else node.GetSegmentation().GetSegment(self.identity)
+        if segment is None or step is None:
+            return False
+        made = changed_by_hand(step, segment, volume_nodes.source_image(self._volume))
+        if made is not None:
+            self._steps = [*self._steps[: self._at + 1], made]
+            self._at += 1
+            mark_drawn(segment)
+        return made is not None
 
     def give_up(self) -> None:
         """A click that was not answered was stopped: go on from what is drawn."""
@@ -186,12 +194,13 @@ class Lesions:
         if plan is None:
             self._wanted = prompt if self._wanted is None else self._wanted
             return
+        self._take_hand()
         self._wanted = prompt
         before = self.step
 
         def act(work: Work, study: str) -> SegmentsAnswer:
-            base = None if before is None else before.answer.revision
-            asked = partial(plan.client.segment, study, prompt=prompt, base=base, model=plan.model.name)
+            from_where = {} if before is None else {"base": before.answer.revision, "previous": before.previous}
+            asked = partial(plan.client.segment, study, prompt=prompt, model=plan.model.name, **from_where)
             return asked(progress=work.report, cancel=work)
 
         def done(result: tuple[OpenCase, SegmentsAnswer]) -> None:
@@ -227,6 +236,9 @@ class Lesions:
             self._wanted = self._said_at(before)
             self._failed(error)
             return
+        if self._take_hand():  # while the answer was under way: it is asked for again, from there
+            self._ask(prompt)
+            return
         self._steps = [*self._steps[: self._at + 1], Step(prompt, mask, start, segment)]
         self._go(len(self._steps) - 1)
 
@@ -242,9 +254,7 @@ class Lesions:
         self._tell(Event("segment"))
 
     def _draw(self, step: Step) -> None:
-        mask, affine = step.mask_ijk, self._box_affine(step)
-        if step.answer.affine_ras_mm is not None:  # the server's own voxels may be another order of the same series
-            mask, affine = standing(step.mask_ijk, step.start_ijk, step.answer, volume_nodes.source_image(self._volume))
+        mask, affine = step.on_ct(volume_nodes.source_image(self._volume))
         node = segmentation_of(self._scene, self._volume)
         if self.identity and node is not None and node.GetSegmentation().GetSegment(self.identity) is not None:
             replace_mask(node, self.identity, mask, affine)
@@ -259,30 +269,3 @@ class Lesions:
                 terminology=terminology_of(step.answer),
                 label=step.answer.name,
             )
-
-    def _box_affine(self, step: Step) -> NDArray[np.float64]:
-        shift = np.eye(4)
-        shift[:3, 3] = step.start_ijk
-        affine: NDArray[np.float64] = volume_nodes.ijk_to_ras(self._volume) @ shift
-        return affine
-
-
-def merged(before: Step | None, segment: SegmentAnswer) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
-    """The whole mask after an answer, tight around it, and its first voxel. ValueError for an empty one."""
-    changed = box_mask(segment)
-    boxes = [(np.asarray(segment.box.start_ijk), changed)]
-    if before is not None:
-        boxes.insert(0, (np.asarray(before.start_ijk), before.mask_ijk))
-    low = np.min([start for start, mask in boxes if mask.size], axis=0)
-    high = np.max([start + mask.shape for start, mask in boxes if mask.size], axis=0)
-    whole = np.zeros(high - low, np.bool_)
-    for start, mask in boxes:
-        if mask.size:
-            whole[tuple(slice(a - n, a - n + size) for a, n, size in zip(start, low, mask.shape, strict=True))] = mask
-    filled = np.argwhere(whole)
-    if not len(filled):
-        raise ValueError(_("Nothing of the lesion is left; undo the last click."))
-    first, last = filled.min(axis=0), filled.max(axis=0) + 1
-    tight = whole[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
-    i, j, k = (int(n) for n in low + first)
-    return np.ascontiguousarray(tight), (i, j, k)

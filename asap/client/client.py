@@ -32,7 +32,7 @@ from .segments import SegmentPrompt, SegmentsAnswer, prompt_record, segments_ans
 from .session import Session
 from .transport import Transport
 from .upload import upload_study
-from .wire import to_json
+from .wire import MaskBox, pack_mask, to_json
 
 LISTING_BYTES = 2**26
 DEFAULT_TIMEOUTS = Timeouts()
@@ -175,6 +175,7 @@ class AsapClient:
         targets: Sequence[str] = (),
         prompt: SegmentPrompt | None = None,
         base: str | None = None,
+        previous: MaskBox | None = None,
         model: str | None = None,
         supersede: bool = True,
         progress: ProgressCall | None = None,
@@ -182,14 +183,16 @@ class AsapClient:
     ) -> SegmentsAnswer:
         """Organs by their names ("lungs", "heart"), labels of a `LabelModel`, or one lesion by prompts, on the case's own voxels.
 
-        base: the revision of the lesion this corrects; the answer then holds only the box that changed. supersede: an earlier
-        segmentation of this case that is not finished is given up. Raises JobFailed ("not_chest"), RequestRefused, Cancelled.
+        base: the revision of the lesion this corrects; the answer then holds only the box that changed. previous: the
+        mask it is corrected from where that is not the revision's, as after a change by hand. supersede: an earlier segmentation
+        of this case that is not finished is given up. Raises JobFailed ("not_chest"), RequestRefused, Cancelled.
         """
         if (not targets) == (prompt is None):
             raise ValueError("give either targets or a prompt")
         asked: dict[str, Any] = {"task": "segment", "targets": list(targets)}
         if prompt is not None:
             asked = {"task": "lesion", "prompt": prompt_record(prompt), "base": base}
+            asked |= {} if previous is None else {"previous": pack_mask(previous)}
         question = {"model": model, "supersede": supersede, "wait_s": WAIT_S, **asked}
         return segments_answer(self._run(study, question, progress, cancel))
 

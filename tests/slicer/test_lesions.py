@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import vtk
-from AsapSlicerLib import segment_list
+from AsapSlicerLib import segment_list, volume_nodes
 from AsapSlicerLib.logic import AsapLogic, Event
-from AsapSlicerLib.segments import segmentation_of
+from AsapSlicerLib.segment_masks import LABELMAP
+from AsapSlicerLib.segments import oriented_image, segmentation_of
 
-from asap.client.wire import MaskBox, pack_mask, unpack_voxels
+from asap.client.wire import MaskBox, pack_mask, unpack_mask, unpack_voxels
 from tests.client.scripted import INFO, INFO_ROUTE, JOB, JOBS_ROUTE, MODEL, NOTICE, STUDY, TOKEN, Scripted, answer, refusal
 from tests.slicer.scene import SlicerScene
 from tests.volumes import oriented
@@ -190,3 +191,54 @@ def test_nothing_found_and_a_failure_leave_what_was_drawn(case: Case) -> None:
     case.wait()
     assert len(case.asked()) == 4
     assert case.mask().sum() == 80
+
+
+def edit(case: Case, mask: Any) -> None:
+    """What the Segment Editor does to the lesion's voxels."""
+    segmentation = segmentation_of(case.stage.scene, case.ct).GetSegmentation()
+    segmentation.GetSegment(case.logic.lesions.identity).GetRepresentation(LABELMAP).DeepCopy(
+        oriented_image(mask, volume_nodes.ijk_to_ras(case.ct))
+    )
+
+
+def test_a_click_goes_on_from_what_a_hand_has_changed_and_undo_comes_back_to_it(case: Case) -> None:
+    begun(case)
+    first, edited = case.mask(), case.mask()
+    edited[5:9, 6:10, 11:14] = True
+    edit(case, edited)
+    case.answers(lesion("b", box((5, 6, 7), np.ones((4, 4, 8)))))
+    case.logic.lesions.click((4.0, 5.0, 6.0), inside=True)
+    case.wait()
+    asked = case.asked()[-1]
+    told = unpack_mask(asked["previous"])
+    assert (asked["base"], told.start_ijk, told.shape) == ("a" * 32, (5, 6, 7), (4, 4, 7))
+    assert case.mask().sum() == 128
+    case.logic.lesions.undo()
+    np.testing.assert_array_equal(case.mask(), edited)
+    assert case.logic.lesions.measures.startswith("0.2 ml")
+    case.logic.lesions.undo()
+    np.testing.assert_array_equal(case.mask(), first)
+    edited[0:2, 0:2, 0:2] = True
+    edit(case, edited)
+    case.logic.lesions.undo()
+    np.testing.assert_array_equal(case.mask(), first)
+    case.logic.lesions.redo()
+    np.testing.assert_array_equal(case.mask(), edited)
+    case.answers(lesion("c", None))
+    case.logic.lesions.click((4.0, 5.0, 6.0), inside=True)
+    case.wait()
+    np.testing.assert_array_equal(case.mask(), edited)
+
+
+def test_a_hand_that_draws_while_an_answer_is_under_way_is_asked_from(case: Case) -> None:
+    begun(case)
+    edited = case.mask()
+    edited[5:9, 6:10, 11:14] = True
+    case.answers(lesion("b", box((9, 6, 7), np.ones((2, 4, 4))), base="a"), lesion("c", box((5, 6, 7), np.ones((4, 4, 8)))))
+    case.logic.lesions.click((4.0, 5.0, 6.0), inside=True)
+    edit(case, edited)
+    case.wait()
+    assert ["previous" in question for question in case.asked()] == [False, False, True]
+    assert case.mask().sum() == 128
+    case.logic.lesions.undo()
+    np.testing.assert_array_equal(case.mask(), edited)

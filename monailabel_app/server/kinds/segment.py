@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from asap import limits
-from asap.client.wire import MaskBox, pack_mask
+from asap.client.errors import ProtocolError
+from asap.client.wire import MaskBox, pack_mask, unpack_mask
 from asap.errors import InputError
 from asap.inference.whole_volume import check_labels, segment_whole
 from asap.models.load_unetr import MAX_LABEL_CHARS, MAX_LABELS, LoadedUnetr
 from asap.prompt import Prompt
-from asap.segment_types import LESIONS_TARGET, organ_keys
-from asap.segmentation import Segment
+from asap.segment_types import LESIONS_TARGET, lesion_type, organ_keys
+from asap.segmentation import Segment, make_segment
 from asap.text.read import read_sentence
 from monailabel_app.server.kinds.kind import Answer, Case, ImageAnswer, ImageCase, Kind, Steps
 from monailabel_app.server.revisions import changed_box, whole_box
 from monailabel_app.server.schemas import Affine, Answered, Asked, Cells, Exact, Id, Point
 
+BY_HAND = "changed by hand"
 Points = Annotated[list[Point], Field(max_length=limits.MAX_PROMPT_POINTS)]
 Strokes = Annotated[list[Points], Field(max_length=limits.MAX_PROMPT_POINTS)]
 Corners = Annotated[list[Point], Field(min_length=2, max_length=2)]
@@ -54,12 +58,24 @@ class PromptRecord(Exact):
         return self
 
 
+class MaskRecord(Exact):
+    """A box of a mask. data: base64 of zlib of one bit a voxel, the highest first, C order."""
+
+    start_ijk: Cells
+    shape: Cells
+    data: str
+
+
 class LesionRequest(Asked):
-    """One lesion. base: the revision that this corrects; the answer then holds only the box that changed."""
+    """One lesion. base: the revision that this corrects; the answer then holds only the box that changed.
+
+    previous: the mask to correct in place of the revision's, as a hand has changed it; the answer is whole then.
+    """
 
     task: Literal["lesion"]
     prompt: PromptRecord
     base: Id | None = None
+    previous: MaskRecord | None = None
     supersede: bool = True
 
 
@@ -69,14 +85,6 @@ class CodeRecord(Exact):
     value: str
     scheme: str
     meaning: str
-
-
-class MaskRecord(Exact):
-    """A box of a mask. data: base64 of zlib of one bit a voxel, the highest first, C order."""
-
-    start_ijk: Cells
-    shape: Cells
-    data: str
 
 
 class SegmentRecord(Exact):
@@ -154,7 +162,9 @@ def prepare_lesion(request: LesionRequest) -> Answer:
         grounding = None if sentence is None else case.engine.ground(case.features, [sentence])[0]
         if grounding is not None and grounding.heatmap is None and not (asked.include or asked.include_strokes or asked.box):
             raise InputError(f"The sentence has no place to segment: {grounding.reason}")
-        before = case.revisions.find(request.base)
+        known = case.revisions.find(request.base)
+        changed = None if request.previous is None else told_segment(case, request.previous, known)
+        before = known if changed is None else changed
         prompt = Prompt(
             include=tuple(_point(point) for point in asked.include),
             exclude=tuple(_point(point) for point in asked.exclude),
@@ -166,9 +176,28 @@ def prepare_lesion(request: LesionRequest) -> Answer:
         )
         case.progress("segmenting", 0.0)
         found = case.engine.segment_prompted(case.volume(), case.features, prompt)
-        return {"segments": [] if found is None else [segment_record(case, found, request.base if before else None, before)]}
+        since = (request.base, known) if changed is None and known is not None else (None, None)
+        return {"segments": [] if found is None else [segment_record(case, found, *since)]}
 
     return answer
+
+
+def told_segment(case: Case, told: MaskRecord, known: Segment | None) -> Segment | None:
+    """The segment a client sends, kind and name those of the known one; None for an empty mask.
+
+    Raises InputError for one that is damaged or reaches beyond the image.
+    """
+    volume = case.volume()
+    reach = [first + size for first, size in zip(told.start_ijk, told.shape, strict=True)]
+    if min(*told.start_ijk, *told.shape) < 0 or any(stop > n for stop, n in zip(reach, volume.shape, strict=True)):
+        raise InputError("The mask to correct reaches beyond the image.")
+    try:
+        box = unpack_mask(told.model_dump())
+    except ProtocolError as error:
+        raise InputError("The mask to correct is damaged.") from error
+    mask = np.unpackbits(np.frombuffer(box.bits, np.uint8), count=math.prod(box.shape)).view(np.bool_).reshape(box.shape)
+    kind, name = (lesion_type(()), None) if known is None else (known.kind, known.name)
+    return make_segment(volume, mask, kind, source=BY_HAND, name=name, start_ijk=box.start_ijk)
 
 
 def _point(point: list[float]) -> tuple[float, float, float]:
