@@ -64,6 +64,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         from AsapSlicerLib.organ_row import OrganRow
         from AsapSlicerLib.question_panel import QuestionPanel
         from AsapSlicerLib.report_panel import ReportPanel
+        from AsapSlicerLib.segment_box import SegmentBox
         from AsapSlicerLib.slice_clicks import SliceClicks
         from AsapSlicerLib.widgets import every
         from AsapSlicerLib.worklist_panel import WorklistPanel
@@ -72,6 +73,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.report_panel = ReportPanel(self.layout)
         self.question_panel = QuestionPanel(self.layout)
         self.organ_row = OrganRow(self.layout)
+        self.segment_box = SegmentBox(self.layout)
         self.label_row = LabelRow(self.layout)
         self.worklist_panel = WorklistPanel(self.layout)
         self.case_panel.add_display(self.layout)
@@ -81,6 +83,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
         self.report_panel.start_logic(self.logic)
         self.question_panel.start_logic(self.logic)
         self.organ_row.start_logic(self.logic)
+        self.segment_box.start_logic(self.logic)
         self.label_row.start_logic(self.logic)
         self.worklist_panel.start_logic(self.logic)
         lesion = self.report_panel.lesion
@@ -90,6 +93,7 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
     def enter(self) -> None:
         """The module is in front: list the scene's CTs, and a ctrl-click asks about a place."""
         self.case_panel.list_volumes()
+        self.segment_box.refresh()
         self.clicks.stop()
         layouts = slicer.app.layoutManager()
         for name in layouts.sliceViewNames():

@@ -18,7 +18,7 @@ from .events import Event
 from .i18n import _
 from .lesions import KEY
 from .logic import AsapLogic
-from .segment_list import segment_rows
+from .segment_list import segment_names
 from .volume_nodes import Point
 
 Tool = Literal["point", "scribble", "box"]
@@ -77,7 +77,7 @@ class LesionTools:
         """A new lesion: the next click, stroke or box makes it."""
         if not self.offered:
             return
-        names = {row.name for row in segment_rows(self._logic.scene, self._logic.volume)}
+        names = segment_names(self._logic.scene, self._logic.volume)
         numbered = (_("Lesion {n}").format(n=n) for n in range(1, len(names) + 2))
         name = next(name for name in numbered if name not in names)
         self._tool = "point"

@@ -27,6 +27,7 @@ STEP_MM = 3.0
 MM3_PER_ML = 1000.0
 ROLE = "ASAP.role"
 SEGMENTS_ROLE = "segments"
+TARGET = "ASAP.target"  # of a segmentation of the reader's own that was chosen
 FILL_OPACITY = 0.15
 
 MORPHOLOGY = "SCT^49755003^Morphologically Altered Structure"
@@ -176,7 +177,7 @@ def add_segment(
 
     label: what it is, where the name is a sentence.
     """
-    node = segmentation_of(scene, volume) or _made_segmentation(scene, volume)
+    node = segmentation_for(scene, volume)
     segment = slicer.vtkSegment()
     segment.SetName(name)
     segment.SetColor(*colour)
@@ -211,8 +212,40 @@ def oriented_image(mask_ijk: NDArray[np.bool_], affine_ras_mm: Affine) -> Any:
 
 
 def segmentation_of(scene: Any, volume: Any) -> Any:
-    """The segmentation node with the segments of `volume`, or None."""
-    return next((node for node in _segmentations(scene) if _reference(node) is volume), None)
+    """The segmentation node the segments of `volume` go into: the chosen one, else the one made here, else None."""
+    found = [node for node in _segmentations(scene) if _reference(node) is volume]
+    return next((node for node in found if node.GetAttribute(TARGET)), next(iter(found), None))
+
+
+def segmentation_choices(scene: Any, volume: Any) -> list[Any]:
+    """Segmentations of the scene that are not ours and could take the segments of `volume`: made on it, or on nothing known."""
+    fitting = []
+    for node in _of_class(scene) if volume is not None else []:
+        segmentation, about = node.GetSegmentation(), _reference(node)
+        labels = segmentation.GetSourceRepresentationName() == LABELMAP or not segmentation.GetNumberOfSegments()
+        moves = node.GetTransformNodeID() != volume.GetTransformNodeID()
+        if not node.GetAttribute(ROLE) and about in (volume, None) and labels and not moves:
+            fitting.append(node)
+    return fitting
+
+
+def choose_segmentation(scene: Any, volume: Any, chosen: Any) -> None:
+    """Put the segments of `volume` into this segmentation from now on; None is the one made here."""
+    for node in _segmentations(scene):
+        if node is not chosen and _reference(node) is volume:
+            node.RemoveAttribute(TARGET)
+    if chosen is None:
+        return
+    chosen.SetAttribute(TARGET, "1")
+    chosen.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    chosen.GetSegmentation().SetSourceRepresentationName(LABELMAP)
+    if chosen.GetDisplayNode() is None:
+        chosen.CreateDefaultDisplayNodes()
+
+
+def segmentation_for(scene: Any, volume: Any) -> Any:
+    """The same as `segmentation_of`, made where there is none."""
+    return segmentation_of(scene, volume) or _made_segmentation(scene, volume)
 
 
 def show_only(scene: Any, volume: Any) -> None:
@@ -222,9 +255,12 @@ def show_only(scene: Any, volume: Any) -> None:
 
 
 def _segmentations(scene: Any) -> list[Any]:
+    return [node for node in _of_class(scene) if node.GetAttribute(ROLE) == SEGMENTS_ROLE or node.GetAttribute(TARGET)]
+
+
+def _of_class(scene: Any) -> list[Any]:
     count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    nodes = [scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode") for n in range(count)]
-    return [node for node in nodes if node.GetAttribute(ROLE) == SEGMENTS_ROLE]
+    return [scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode") for n in range(count)]
 
 
 def _reference(node: Any) -> Any:

@@ -11,6 +11,7 @@ from AsapSlicerLib import segment_list, volume_nodes
 from AsapSlicerLib.lesion_tools import LesionTools
 from AsapSlicerLib.logic import AsapLogic
 from AsapSlicerLib.organs import Organs
+from AsapSlicerLib.segment_files import segments_file
 
 from asap.errors import AsapError
 from asap.io.nifti import write_nifti
@@ -26,6 +27,7 @@ class SegmentDesk:
     def __init__(self, logic: AsapLogic, failed: Callable[[Exception], None]) -> None:
         self._logic, self._failed = logic, failed
         self.organs, self.tools = Organs(logic), LesionTools(logic)
+        self._measuring = segment_list.Measuring()
         self._counted: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
 
     def acts(self) -> dict[str, Callable[..., Any]]:
@@ -34,6 +36,7 @@ class SegmentDesk:
             "show_segment": lambda identity, shown: self.show(str(identity), bool(shown)),
             "remove_segment": lambda identity: self.remove(str(identity)),
             "segments_file": self.file,
+            "segments_whole": self.whole,
         }
 
     def correcting(self) -> dict[str, Any] | None:
@@ -84,18 +87,38 @@ class SegmentDesk:
             self._failed(error)
             return b""
 
+    def whole(self) -> bytes:
+        """All segments, each whole where they overlap, as .seg.nrrd with names, colours and codes; empty where that cannot be."""
+        volume = self._logic.volume
+        if volume is None:
+            return b""
+        try:
+            return segments_file(self._logic.scene, volume)
+        except ValueError as error:
+            self._failed(error)
+            return b""
+
     def rows(self) -> list[dict[str, Any]]:
         """What the page lists."""
         scene, volume = self._logic.scene, self._logic.volume
         stamp = () if volume is None else segment_list.stamp(scene, volume)
         if stamp != self._counted[0]:
-            self._counted = (stamp, [_row(row) for row in segment_list.segment_rows(scene, volume)])
+            self._counted = (stamp, [_row(row) for row in segment_list.segment_rows(scene, volume, self._measuring)])
         return self._counted[1]
 
 
 def _row(row: segment_list.SegmentRow) -> dict[str, Any]:
-    size = size_text(row.millilitres)
-    return {"id": row.identity, "text": row.name, "colour": css(row.colour), "size": size, "shown": row.shown}
+    found = row.measures
+    facts = [f"{found.longest_mm:.0f} mm"] + ([] if found.mean_hu is None else [f"{found.mean_hu:.0f} HU"])
+    return {
+        "id": row.identity,
+        "text": row.name,
+        "colour": css(row.colour),
+        "size": size_text(found.millilitres),
+        "facts": ", ".join(facts),
+        "measures": found.text,
+        "shown": row.shown,
+    }
 
 
 def size_text(millilitres: float) -> str:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from asap.client.segments import SegmentAnswer, SegmentPrompt, SegmentsAnswer, prompt_record, segments_answer
-from asap.client.wire import MaskBox
+from asap.client.wire import MaskBox, pack_mask
 from asap.prompt import Prompt
 from asap.segmentation import Segment, Segmentation
 from asap.volume import Volume
@@ -75,6 +75,31 @@ def test_a_correction_sends_the_changed_box_and_an_undo_starts_from_the_older_ma
     truth = engine.segment_prompted(volume, engine.encode(volume), Prompt(include=(point, other), previous=previous))
     assert truth is not None
     assert (corrected == Segmentation(volume.shape, volume.affine, (truth,)).mask(truth.name)).all()
+
+
+def test_a_mask_a_hand_has_changed_is_corrected_in_place_of_the_revisions(front: Front) -> None:
+    volume = chest()
+    caller = front.caller()
+    study = caller.upload()
+    point, other = _two_points(volume)
+    first = _lesion(caller, study, SegmentPrompt(include=[point]))
+    whole = np.zeros(volume.shape, dtype=np.bool_)
+    whole[2:9, 3:8, 1:4] = True  # far from what the server knows
+    told = MaskBox((2, 3, 1), (7, 5, 3), np.packbits(np.ones((7, 5, 3), np.bool_)).tobytes())
+    answer = asked(
+        caller, study, task="lesion", prompt=prompt_record(SegmentPrompt(include=[point, other])), base=first.revision,
+        previous=pack_mask(told),
+    )  # fmt: skip
+    (corrected,) = answer.segments
+    assert (corrected.base, corrected.name) == (None, first.name)
+    assert (drawn(np.zeros(volume.shape, dtype=np.bool_), corrected.box) & whole).sum() == whole.sum()
+    for start, shape in (((0, 0, 0), (4096, 4096, 4096)), (volume.shape, (1, 1, 1))):
+        outside = pack_mask(told) | {"start_ijk": list(start), "shape": list(shape)}
+        body = {"task": "lesion", "prompt": prompt_record(SegmentPrompt(include=[point])), "previous": outside, "wait_s": 10.0}
+        assert "beyond the image" in caller("POST", f"/studies/{study}/jobs", json=body).text
+    damaged = pack_mask(told) | {"data": "AAAA"}
+    body = {"task": "lesion", "prompt": prompt_record(SegmentPrompt(include=[point])), "previous": damaged, "wait_s": 10.0}
+    assert "damaged" in caller("POST", f"/studies/{study}/jobs", json=body).text
 
 
 def test_what_says_nothing_or_names_nobody_is_refused(front: Front) -> None:

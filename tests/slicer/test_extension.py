@@ -29,6 +29,7 @@ QT_FILES = {
     "question_panel.py",
     "report_box.py",
     "report_panel.py",
+    "segment_box.py",
     "server_panel.py",
     "sign_row.py",
     "translation.py",

@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import slicer
 from AsapSlicerLib import segment_list, volume_nodes
 from AsapSlicerLib.datastore_images import Held, held_of, note_held
 from AsapSlicerLib.image_files import opened_volume
 from AsapSlicerLib.label_desk import LabelDesk
 from AsapSlicerLib.organs import Organs
+from AsapSlicerLib.segment_files import segments_file
 from AsapSlicerLib.segment_masks import LABELMAP, segments_of
-from AsapSlicerLib.segments import add_segment, oriented_image, segmentation_of
+from AsapSlicerLib.segments import (
+    add_segment,
+    choose_segmentation,
+    oriented_image,
+    segmentation_choices,
+    segmentation_of,
+)
 
 from asap.io.nifti import write_nifti
 from asap.io.seg_nrrd import read_seg_nrrd
@@ -170,3 +178,60 @@ def test_what_a_hand_has_drawn_or_changed_stays_when_an_organ_is_drawn_anew(labe
     labeller.edit("Heart 2", truth)
     draw()
     assert labeller.names() == ["Heart", "Heart 2"], "as it was drawn again: it gives way"
+
+
+def test_an_own_segmentation_can_take_the_segments_and_keeps_what_it_has(labeller: Labeller) -> None:
+    scene, ct = labeller.stage.scene, labeller.ct
+    own = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    moved = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Elsewhere")
+    moved.SetAndObserveTransformNodeID(labeller.stage.transform(np.diag([1.0, 1.0, 1.0, 1.0])).GetID())
+    mine = slicer.vtkSegment()
+    mine.SetName("Heart")
+    by_hand = np.zeros(SHAPE, np.bool_)
+    by_hand[2:6, 2:6, 2:6] = True
+    mine.AddRepresentation(LABELMAP, oriented_image(by_hand, labeller.affine))
+    own.GetSegmentation().SetSourceRepresentationName(LABELMAP)
+    own.GetSegmentation().AddSegment(mine, "m")
+    assert segmentation_choices(scene, ct) == [own]
+    choose_segmentation(scene, ct, own)
+    truth = np.zeros(SHAPE, np.bool_)
+    truth[4:12, 6:9, 3:20] = True
+    labeller.server.play(JOBS_ROUTE, organs(segment("Heart", truth, labeller.affine)))
+    Organs(labeller.logic).draw("heart")
+    labeller.wait()
+    assert segmentation_of(scene, ct) is own
+    assert labeller.names() == ["Heart", "Heart 2"]
+    np.testing.assert_array_equal(labeller.labels()[0] == 1, by_hand & ~truth)
+    choose_segmentation(scene, ct, None)
+    assert segmentation_of(scene, ct) is None
+    assert own.GetSegmentation().GetNumberOfSegments() == 2
+
+
+def test_saved_segments_come_back_whole_where_they_overlap(labeller: Labeller, tmp_path: Path) -> None:
+    masks = {"Lung": labeller.draw("Lung", (3, 3, 3), (20, 20, 20)), "A mass.": labeller.draw("A mass.", (15, 5, 5), (24, 9, 9))}
+    (tmp_path / "a.seg.nrrd").write_bytes(segments_file(labeller.stage.scene, labeller.ct))
+    back = read_seg_nrrd(tmp_path / "a.seg.nrrd")
+    assert [one.label for one in back.masks] == list(masks)
+    for one in back.masks:
+        np.testing.assert_array_equal(one.mask, masks[one.label])
+        assert one.kind.type.value == "80891009"
+    assert back.shape == SHAPE
+
+
+def test_rows_are_measured_anew_after_an_edit_and_only_then(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> None:
+    labeller.draw("Heart", (3, 3, 3), (9, 9, 9))
+    labeller.draw("Lung", (10, 10, 10), (12, 12, 12))
+    taken: list[int] = []
+    true = segment_list.measured
+    monkeypatch.setattr(segment_list, "measured", lambda mask, *more: taken.append(int(mask.sum())) or true(mask, *more))
+    measuring = segment_list.Measuring()
+    rows = segment_list.segment_rows(labeller.stage.scene, labeller.ct, measuring)
+    assert [row.measures.millilitres for row in rows] == pytest.approx([0.432, 0.016])
+    segment_list.segment_rows(labeller.stage.scene, labeller.ct, measuring)
+    assert taken == [216, 8]
+    smaller = np.zeros(SHAPE, np.bool_)
+    smaller[3:9, 3:9, 3] = True
+    labeller.edit("Heart", smaller)
+    rows = segment_list.segment_rows(labeller.stage.scene, labeller.ct, measuring)
+    assert taken == [216, 8, 36]
+    assert rows[0].measures.text == "0.1 ml, longest diameter 7 mm, mean 0 HU"

@@ -468,6 +468,13 @@
   </message>
  </context>
  <context>
+  <name>AsapSlicerLib.lesion_steps</name>
+  <message>
+   <source>Nothing of the lesion is left; undo the last click.</source>
+   <translation>Von der Läsion ist nichts übrig; nehmen Sie den letzten Klick zurück.</translation>
+  </message>
+ </context>
+ <context>
   <name>AsapSlicerLib.lesion_tools</name>
   <message>
    <source>Click inside the lesion in a slice.</source>
@@ -519,10 +526,6 @@
   <message>
    <source>Nothing there stands out from what is around it; click another place.</source>
    <translation>Dort hebt sich nichts von der Umgebung ab; klicken Sie eine andere Stelle an.</translation>
-  </message>
-  <message>
-   <source>Nothing of the lesion is left; undo the last click.</source>
-   <translation>Von der Läsion ist nichts übrig; nehmen Sie den letzten Klick zurück.</translation>
   </message>
  </context>
  <context>
@@ -1197,6 +1200,53 @@
   </message>
  </context>
  <context>
+  <name>AsapSlicerLib.segment_box</name>
+  <message>
+   <source>Segments</source>
+   <translation>Segmente</translation>
+  </message>
+  <message>
+   <source>Segmentation new segments go into</source>
+   <translation>Segmentierung, in die neue Segmente kommen</translation>
+  </message>
+  <message>
+   <source>A segmentation of your own keeps its segments; new ones are added to it.</source>
+   <translation>Eine eigene Segmentierung behält ihre Segmente; neue kommen hinzu.</translation>
+  </message>
+  <message>
+   <source>Edit in Segment Editor</source>
+   <translation>Im Segment Editor bearbeiten</translation>
+  </message>
+  <message>
+   <source>Finish the lesion at hand and go on in Slicer's own editor with these segments and this CT.</source>
+   <translation>Die Läsion abschließen und im Editor von Slicer mit diesen Segmenten und dieser CT weiterarbeiten.</translation>
+  </message>
+  <message>
+   <source>Save segments...</source>
+   <translation>Segmente speichern...</translation>
+  </message>
+  <message>
+   <source>All of them with names, colours and codes, each whole where they overlap.</source>
+   <translation>Alle mit Namen, Farben und Codes, jedes ganz, auch wo sie sich überlappen.</translation>
+  </message>
+  <message>
+   <source>Into:</source>
+   <translation>In:</translation>
+  </message>
+  <message>
+   <source>ASAP segments</source>
+   <translation>ASAP-Segmente</translation>
+  </message>
+  <message>
+   <source>Save segments</source>
+   <translation>Segmente speichern</translation>
+  </message>
+  <message>
+   <source>The segments could not be written there; choose another folder.</source>
+   <translation>Die Segmente konnten dort nicht geschrieben werden; wählen Sie einen anderen Ordner.</translation>
+  </message>
+ </context>
+ <context>
   <name>AsapSlicerLib.segment_files</name>
   <message>
    <source>There is no segment to submit yet; draw one, or correct what the model draws.</source>
@@ -1216,10 +1266,14 @@
   </message>
  </context>
  <context>
-  <name>AsapSlicerLib.segment_list</name>
+  <name>AsapSlicerLib.segment_measures</name>
   <message>
-   <source>A segment does not stand on the CT's voxels; export the segmentation with Slicer's own export.</source>
-   <translation>Ein Segment steht nicht auf den Voxeln des CTs; exportieren Sie die Segmentierung mit Slicers eigenem Export.</translation>
+   <source>{ml} ml, longest diameter {mm} mm</source>
+   <translation>{ml} ml, größter Durchmesser {mm} mm</translation>
+  </message>
+  <message>
+   <source>{ml} ml, longest diameter {mm} mm, mean {hu} HU</source>
+   <translation>{ml} ml, längster Durchmesser {mm} mm, Mittel {hu} HE</translation>
   </message>
  </context>
  <context>
