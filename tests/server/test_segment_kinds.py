@@ -93,13 +93,15 @@ def test_a_mask_a_hand_has_changed_is_corrected_in_place_of_the_revisions(front:
     (corrected,) = answer.segments
     assert (corrected.base, corrected.name) == (None, first.name)
     assert (drawn(np.zeros(volume.shape, dtype=np.bool_), corrected.box) & whole).sum() == whole.sum()
-    for start, shape in (((0, 0, 0), (4096, 4096, 4096)), (volume.shape, (1, 1, 1))):
-        outside = pack_mask(told) | {"start_ijk": list(start), "shape": list(shape)}
-        body = {"task": "lesion", "prompt": prompt_record(SegmentPrompt(include=[point])), "previous": outside, "wait_s": 10.0}
-        assert "beyond the image" in caller("POST", f"/studies/{study}/jobs", json=body).text
-    damaged = pack_mask(told) | {"data": "AAAA"}
-    body = {"task": "lesion", "prompt": prompt_record(SegmentPrompt(include=[point])), "previous": damaged, "wait_s": 10.0}
-    assert "damaged" in caller("POST", f"/studies/{study}/jobs", json=body).text
+    wrong = [
+        ({"shape": [4096] * 3}, "beyond the image"),
+        ({"start_ijk": list(volume.shape)}, "beyond"),
+        ({"data": "AAAA"}, "damaged"),
+    ]
+    for change, words in wrong:
+        body = {"task": "lesion", "prompt": prompt_record(SegmentPrompt(include=[point])), "previous": pack_mask(told) | change}
+        job = caller("POST", f"/studies/{study}/jobs", json=body | {"wait_s": 10.0}).json()["job"]
+        assert words in caller("GET", f"/jobs/{job}/result").text
 
 
 def test_what_says_nothing_or_names_nobody_is_refused(front: Front) -> None:
