@@ -6,16 +6,19 @@ import importlib
 import json
 import multiprocessing
 import os
-import socket
+import secrets
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache, partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from asap.errors import AsapError
+from asap_training.loop import distributed
 from asap_training.pretrain import RunOptions, main, run
 from asap_training.recipes import Recipe, asap_test
 from tests.training.synthetic import SyntheticReports
@@ -39,7 +42,7 @@ def small(batch: int = 2, accumulation: int = 1) -> Recipe:
 
 def one_rank(recipe: Recipe, options: RunOptions, nan_at: frozenset[int], environment: dict[str, str]) -> None:
     """Body of one process; the exit code is that of the command."""
-    os.environ |= environment
+    take_place(environment)
     import torch
 
     torch.set_num_threads(1)
@@ -55,16 +58,29 @@ def one_rank(recipe: Recipe, options: RunOptions, nan_at: frozenset[int], enviro
 
 def command_rank(arguments: list[str], environment: dict[str, str]) -> None:
     """Body of one process of `asap-train pretrain` with these arguments."""
-    os.environ |= environment
+    take_place(environment)
     sys.argv = ["asap-train pretrain", *arguments]
     main()
 
 
-def free_port() -> int:
-    """A port nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@cache
+def _meetings() -> tempfile.TemporaryDirectory[str]:
+    """Where the processes of a run meet; gone with the tests."""
+    return tempfile.TemporaryDirectory(prefix="asap-meetings-")
+
+
+def places(world: int) -> list[dict[str, str]]:
+    """The environment of each rank of one run. They meet at a file, for a port found free may be another's by then."""
+    store = Path(_meetings().name, secrets.token_hex(8))
+    return [{"WORLD_SIZE": str(world), "RANK": str(rank), "ASAP_TEST_STORE": str(store)} for rank in range(world)]
+
+
+def take_place(environment: dict[str, str]) -> None:
+    """What a rank's process begins with."""
+    os.environ |= environment
+    rank, world = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+    at = {"init_method": f"file://{environment['ASAP_TEST_STORE']}", "rank": rank, "world_size": world}
+    distributed.dist.init_process_group = partial(distributed.dist.init_process_group, **at)
 
 
 def started(recipe: Recipe, options: RunOptions, world: int = 1, nan_at: frozenset[int] = frozenset()) -> list[ForkServerProcess]:
@@ -78,11 +94,7 @@ def started_command(arguments: list[str], world: int) -> list[ForkServerProcess]
 
 
 def _running(body: Callable[..., None], arguments: tuple[Any, ...], world: int) -> list[ForkServerProcess]:
-    common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    ranks = []
-    for rank in range(world):
-        environment = common | {"RANK": str(rank)}
-        ranks.append(CONTEXT.Process(target=body, args=(*arguments, environment), daemon=True))
+    ranks = [CONTEXT.Process(target=body, args=(*arguments, place), daemon=True) for place in places(world)]
     for process in ranks:
         process.start()
     return ranks

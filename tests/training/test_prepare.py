@@ -17,15 +17,18 @@ import pytest
 import torch
 
 from asap.errors import InputError, OutputError
+from asap.io.nifti_write import write_nifti
 from asap.models.load import LoadedAsap, load_model
+from asap.volume import apply_affine
 from asap_training.data import cache
 from asap_training.data.case import name_digest
 from asap_training.data.datasets.plain_table import plain_cases
 from asap_training.data.image import prepared_image
-from asap_training.data.organ_masks import CLASSICAL, OrganSettings, organ_labels
+from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, organ_labels
 from asap_training.data.organ_shares import organ_shares
-from asap_training.prepare import PrepareOptions, prepare
-from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, options, quiet, save_rows, tree, write_table
+from asap_training.prepare import PrepareOptions, finish, main, prepare
+from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, chest, options, quiet, save_rows, tree, write_table
+from tests.training.data.test_organ_masks import recorded
 from tests.training.processes import CONTEXT, ended
 
 
@@ -91,6 +94,48 @@ def test_unreadable_cases_are_listed_by_digest_and_bounded(tmp_path: Path) -> No
     (tmp_path / "raw" / "v1.nii").write_bytes(whole)
     assert prepare(cases, options(out), quiet)
     assert json.loads((out / cache.INDEX).read_text())["unreadable"] == {}
+
+
+def test_one_case_of_two_hundred_may_be_unreadable_and_no_more(tmp_path: Path) -> None:
+    """0.5 %, as a run of that size finishes (D7)."""
+    stored = cache.Stored("", 0)
+    names = [name_digest(f"v{n}") for n in range(200)]
+    records = [
+        cache.CaseRecord(name, name, "train", "", name, (1, 1, 1), (), (), (), (), (), False, stored, None, None, None, None)
+        for name in names
+    ]
+    chosen = options(tmp_path / "out")
+    with cache.opened_cache(chosen.out, {"settings": "any"}):
+        with pytest.raises(InputError, match=rf"2 of 200 cases cannot be used, more than 0\.5%.*{names[-1]}"):
+            finish(chosen, records[:198], dict.fromkeys(names[198:], "truncated"))
+        assert not (chosen.out / cache.INDEX).exists()
+        finish(chosen, records[:199], {names[-1]: "truncated"})
+    assert len(cache.read_index(chosen.out)["train"]) == 199
+    assert json.loads((chosen.out / cache.INDEX).read_text())["unreadable"] == {names[-1]: "truncated"}
+
+
+def test_a_recorded_totalsegmentator_fills_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command with its arguments, from the command line to the shares a sample is taught."""
+    table, out, volume = write_table(tmp_path / "raw", 1), tmp_path / "cache", chest()
+    organs = np.zeros(volume.shape, np.uint8)
+    organs[8:16, 14:22, 6:14], organs[22:26, 10:15, 12:17] = 51, 10  # heart and left upper lobe
+    write_nifti(tmp_path / "organs.nii.gz", organs, volume.affine)
+    run = recorded(tmp_path, f"assert a.fast; shutil.copy({str(tmp_path / 'organs.nii.gz')!r}, a.o)")
+    arguments = ["--table", str(table), "--out", str(out), "--weights", "asap-test", "--valid-share", "0"]
+    arguments += ["--spacing", *map(str, TEST_SPACING), "--organs", "totalsegmentator", "--totalsegmentator", run]
+    monkeypatch.setattr(sys, "argv", ["asap-train prepare", *arguments])
+    with pytest.raises(SystemExit) as ended_with:
+        main()
+    assert ended_with.value.code == 0
+    settings, _ = cache.read_settings(out)
+    assert settings["organs"]["command"] == run
+    record = cache.read_record(out, name_digest("v0.nii"))
+    runs = cache.open_array(cache.case_path(out, record.case, "organs.b2nd"))[:]
+    shares_NC = organ_shares(runs, record.shape, [np.arange(n) for n in record.shape], (1, 1, 1), 9)
+    for organ, box in (("heart", organs == 51), ("left_upper_lobe", organs == 10)):
+        share_HWD = shares_NC[:, 1 + list(ORGANS).index(organ)].reshape(record.shape)
+        world = apply_affine(np.array(record.affine), np.argwhere(share_HWD).mean(0))
+        assert np.abs(world - apply_affine(volume.affine, np.argwhere(box).mean(0))).max() < max(TEST_SPACING) / 2
 
 
 def test_other_settings_or_another_report_are_noticed(tmp_path: Path) -> None:

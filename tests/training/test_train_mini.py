@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +19,11 @@ from asap.phantom.case import generate_case
 from asap.phantom.case_files import load_case, save_case
 from asap.preprocess import to_network_grid
 from asap.volume import apply_affine
-from asap_training import train_mini
+from asap_training import pretrain, train_mini
 from asap_training.config import MiniRecipe
 from asap_training.data.cells import cell_fractions
 from asap_training.data.generated_cases import MINI_GRID, training_sample
+from asap_training.loop.step import DivergedError
 
 TINY = MiniRecipe(
     model=MiniConfig(stem_channels=8, cell_channels=16, width=48, depth=1, heads=1, features=8, text_width=64, text_depth=1),
@@ -59,15 +64,54 @@ def test_a_sample_holds_true_sentences_with_regions_and_false_ones_without(cases
 
 @pytest.mark.slow
 def test_stopping_and_going_on_gives_the_same_weights(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_mini, "SAVE_EVERY", 2)
+    """By SIGTERM, which it answers with a checkpoint of the step under way."""
     torch.set_num_threads(1)
     straight = train_mini.train(cases, tmp_path / "straight", TINY, workers=0)
-    (tmp_path / "stopped").mkdir()
-    for name in ("step-00000002.safetensors", "step-00000002.json"):
-        (tmp_path / "stopped" / name).write_bytes((tmp_path / "straight" / name).read_bytes())
+    step, taken = train_mini.training_step, []
+
+    def told_to_stop(*arguments: Any) -> dict[str, float]:
+        taken.append(arguments)
+        if len(taken) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_mini, "training_step", told_to_stop)
+        assert train_mini.train(cases, tmp_path / "stopped", TINY, workers=0) is None
+    assert [path.name for path in (tmp_path / "stopped").glob("step-*.safetensors")] == ["step-00000002.safetensors"]
     resumed = train_mini.train(cases, tmp_path / "stopped", TINY, workers=0)
+    assert straight is not None and resumed is not None
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_ten_steps_in_a_row_that_are_no_number_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = float("nan")
+    monkeypatch.setattr(train_mini, "batches", lambda *_: iter([[]] * 20))
+    monkeypatch.setattr(train_mini, "training_step", lambda *_: {"loss": nothing, "gradient": nothing})
+    with pytest.raises(DivergedError, match="not finite in 10 steps in a row"):
+        train_mini.train(tmp_path, tmp_path / "run", TINY, workers=0)
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text())["loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--batch", "4", "--save-every", "5"], "asap_mini has no --batch and --save-every"),
+        (["--precision", "float32"], "asap_mini has no --precision"),
+        ([], "asap_mini is trained by one process"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_in_one_sentence(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "1" if options else "2")
+    monkeypatch.setattr(sys, "argv", ["asap-train pretrain", "--cases", "none", "--out", "none", *options])
+    with pytest.raises(SystemExit) as ended:
+        pretrain.main()
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert error.startswith(said) and error.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ COMMANDS = {
     "segmentation-score": ("asap_training.segmentation_score", "score segmentation with simulated users"),
     "text-score": ("asap_training.text_score", "score drafted reports or answers of any model against references"),
     "benchmark": ("asap_training.benchmark", "score sentence grounding"),
+    "list-overlap": ("asap_training.tasks.list_overlap", "what the published benchmark's lists share between their splits"),
 }
 
 

@@ -182,6 +182,16 @@ def test_left_and_right_stay_where_the_sentence_says(folder: Path) -> None:
     assert not all(right_is_right(mirrored, number) for number in range(30))
 
 
+def test_a_report_that_names_no_side_is_mirrored_as_published(folder: Path) -> None:
+    source, rng = CachedReports(folder, asap_test(), TOKENIZER), np.random.default_rng(3)
+    record = cache.read_record(folder, cache.read_index(folder)["train"][0])
+    assert record.names_side
+    for sided, share in ((True, 0.0), (False, 0.2)):
+        flips = [source._flips(replace(record, names_side=sided), rng) for _ in range(2000)]
+        assert np.mean([0 in axes for axes in flips]) == pytest.approx(share, abs=0.03)
+        assert np.mean([1 in axes for axes in flips]) == pytest.approx(0.2, abs=0.03)
+
+
 def test_a_cache_for_another_recipe_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="spacing"):
         CachedReports(folder, asap_base_paper(), TOKENIZER)

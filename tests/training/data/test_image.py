@@ -28,12 +28,13 @@ def test_the_cache_holds_what_inference_resamples() -> None:
     assert np.abs(crop - wanted[0, 0].numpy() * 1000).max() <= 0.5 + 1e-3
 
 
-@pytest.mark.parametrize("intercept", [-1024.0, -8192.0])  # the two that CT-RATE's scanners use
-def test_stored_numbers_with_their_intercept_are_the_same_case(intercept: float) -> None:
-    volume = chest()
-    stored = Volume((volume.hu - intercept).astype(np.int16), volume.affine)
+# The two intercepts that CT-RATE's scanners use, and a slope that none of them does.
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0, -1024.0), (1.0, -8192.0), (2.0, -1024.0)])
+def test_stored_numbers_with_their_slope_and_intercept_are_the_same_case(slope: float, intercept: float) -> None:
+    volume = Volume(chest().hu // 2 * 2, chest().affine)
+    stored = Volume(((volume.hu - intercept) / slope).astype(np.int16), volume.affine)
     wanted = resampled(volume, None, SETTINGS).hu_HWD
-    made = resampled(stored, StoredValues(1.0, intercept), SETTINGS).hu_HWD
+    made = resampled(stored, StoredValues(slope, intercept), SETTINGS).hu_HWD
     assert np.abs(made.astype(int) - wanted).max() <= 1
 
 

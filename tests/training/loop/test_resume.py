@@ -22,11 +22,12 @@ from asap_training.data.organ_masks import CLASSICAL, OrganSettings
 from asap_training.loop.distributed import joined
 from asap_training.loop.run_checkpoint import trained_weights
 from asap_training.prepare import prepare
-from asap_training.pretrain import RunOptions
+from asap_training.pretrain import RunOptions, run
 from tests.training.data import raw_cases
 from tests.training.loop import robbed_run as robbed
 from tests.training.loop import stopped_run as stopped
 from tests.training.processes import ended, logged, logged_losses, small, started, started_command
+from tests.training.synthetic import SyntheticReports
 
 pytestmark = pytest.mark.slow
 KILLS = 10
@@ -139,6 +140,17 @@ def test_torchrun_starts_again_and_loses_nothing(tmp_path: Path) -> None:
     assert same_weights(tmp_path / "undisturbed", tmp_path / "robbed")
     assert logged_losses(tmp_path / "undisturbed") == logged_losses(tmp_path / "robbed")
     assert names(tmp_path / "undisturbed") == names(tmp_path / "robbed")  # the half-written checkpoint is gone
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = small()
+    source, out = SyntheticReports(recipe), tmp_path / "run"
+    assert run(recipe, source, RunOptions(out, steps=2, save_every=1))
+    (out / "run-00000002" / "model-000.safetensors").write_bytes(b"cut off")
+    assert run(recipe, source, RunOptions(out, steps=2))
+    said = capsys.readouterr().out.splitlines()
+    assert "run-00000002 is damaged and was passed over." in said
+    assert "Going on after step 1." in said
 
 
 def test_restarts_that_could_not_work_are_refused_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:

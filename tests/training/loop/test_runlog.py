@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asap_training.loop.runlog import LOG_NAME, RunLog
 
@@ -36,6 +37,24 @@ def test_a_line_says_pace_waiting_and_time_left(tmp_path: Path, capsys: pytest.C
     assert line["samples_per_s"] > 0 and line["waiting"] == 0.0 and line["seconds_left"] == 0.0
     said = capsys.readouterr().out.strip().splitlines()
     assert len(said) == 1 and "100.0%" in said[0] and "0% waiting for data" in said[0]
+
+
+def test_tensorboard_shows_what_the_log_says(tmp_path: Path) -> None:
+    logged(tmp_path, range(3))
+    shown = EventAccumulator(str(tmp_path / "tensorboard"))
+    shown.Reload()
+    assert {"loss", "samples_per_s", "waiting"} <= set(shown.Tags()["scalars"])
+    assert [(event.step, event.value) for event in shown.Scalars("loss")] == [(1, 1.0), (2, 0.5), (3, pytest.approx(1 / 3))]
+
+
+def test_a_loss_that_is_no_number_is_null(tmp_path: Path) -> None:
+    with RunLog(tmp_path, step=0, samples=0, total=4, first=True) as log:
+        log.step(1, 2, {"loss": float("nan"), "gradient": float("inf"), "skipped": 1})
+    line = (tmp_path / LOG_NAME).read_text()
+    assert "NaN" not in line and "Infinity" not in line
+    assert {name: json.loads(line)[name] for name in ("loss", "gradient", "skipped")} == {
+        "loss": None, "gradient": None, "skipped": 1,
+    }  # fmt: skip
 
 
 def test_only_the_first_rank_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

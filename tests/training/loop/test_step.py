@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,16 +9,17 @@ from typing import Literal
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.utils import parameters_to_vector
 
 from asap_training.bert_dropout import NO_DROPOUT
 from asap_training.data.batch import Batch, collate
 from asap_training.data.sampler import numbers
-from asap_training.loop.distributed import joined
+from asap_training.loop.distributed import Ranks, joined
 from asap_training.loop.optim import adamw
 from asap_training.loop.step import prepared, train_step
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.recipes import Recipe
-from tests.training.processes import CONTEXT, ended, free_port, small
+from tests.training.processes import CONTEXT, ended, places, small, take_place
 from tests.training.synthetic import SyntheticReports
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def recipe(negatives: Literal["report", "batch"] = "batch") -> Recipe:
 
 def step_gradients(recipe: Recipe, environment: dict[str, str], out: Path, micro_batch: int) -> None:
     """Take one step on the first samples; the first rank writes its gradients and losses."""
-    os.environ |= environment
+    take_place(environment)
     torch.set_num_threads(1)
     torch.manual_seed(5)
     source = SyntheticReports(recipe)
@@ -53,11 +53,9 @@ def step_gradients(recipe: Recipe, environment: dict[str, str], out: Path, micro
 
 
 def on_ranks(recipe: Recipe, world: int, micro_batch: int, out: Path) -> dict[str, torch.Tensor]:
-    common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = []
-    for rank in range(world):
-        arguments = (recipe, common | {"RANK": str(rank)}, out, micro_batch)
-        ranks.append(CONTEXT.Process(target=step_gradients, args=arguments, daemon=True))
+    for place in places(world):
+        ranks.append(CONTEXT.Process(target=step_gradients, args=(recipe, place, out, micro_batch), daemon=True))
         ranks[-1].start()
     assert ended(ranks) == [0] * world
     return load_file(out)
@@ -83,6 +81,26 @@ def test_micro_batches_take_the_step_of_one_batch(tmp_path: Path) -> None:
     whole = on_ranks(alone, 1, SAMPLES, tmp_path / "whole.safetensors")
     parts = on_ranks(alone, 1, 1, tmp_path / "parts.safetensors")
     assert_same(whole, parts)
+    shared = on_ranks(alone, 2, 1, tmp_path / "shared.safetensors")  # two micro-batches on each of two processes
+    assert_same(whole, shared)
+
+
+def test_a_gradient_too_long_is_shortened_and_logged_as_it_was() -> None:
+    """By plain descent at rate 1 the update is the gradient: with clipping it is the same one, of the norm allowed."""
+    updates, norms = [], []
+    for clip_norm in (None, 0.25):
+        plain = recipe()
+        clipped = replace(plain, optimisation=replace(plain.optimisation, clip_norm=clip_norm))
+        torch.manual_seed(5)
+        model = PretrainingModel(clipped).train()
+        before = parameters_to_vector(model.parameters()).detach().clone()
+        trained = [p for p in model.parameters() if p.requires_grad]
+        training = prepared(clipped, Ranks(0, 1, torch.device("cpu")), model, torch.optim.SGD(trained, lr=1.0))
+        norms.append(train_step(training, [collate([SyntheticReports(clipped)[n] for n in range(2)])], 1.0)["gradient"])
+        updates.append(before - parameters_to_vector(model.parameters()).detach())
+    assert norms[0] == norms[1] > 0.25
+    assert float(updates[0].norm()) == pytest.approx(norms[0], rel=1e-4)
+    torch.testing.assert_close(updates[1], updates[0] * 0.25 / norms[0], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
