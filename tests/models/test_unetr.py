@@ -48,6 +48,95 @@ def test_every_block_equals_monais() -> None:
     assert torch.allclose(with_weights_of(Up(48, 16), up)(tokens, skip), up(tokens, skip), atol=1e-6)
 
 
+class MonaiAssembly(nn.Module):
+    """UNETR as the benchmark has it, of MONAI's parts, in the order of ours: skips after blocks 4, 7, 10, the end normalised.
+
+    Only the last step up, which MONAI does not have, is spelt out: resize to the image, convolve, join, residual block.
+    """
+
+    def __init__(self, encoder: EncoderConfig, outputs: int, features: int) -> None:
+        super().__init__()
+        from monai.networks.blocks import TransformerBlock, UnetOutBlock, UnetrPrUpBlock, UnetrUpBlock
+        from monai.networks.blocks.dynunet_block import UnetResBlock
+
+        width, self.grid, self.patch = encoder.width, encoder.grid, encoder.patch
+        three = {"spatial_dims": 3, "kernel_size": 3, "norm_name": "instance"}
+        self.embed = nn.Conv3d(1, width, encoder.patch, encoder.patch)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(width, int(width * encoder.mlp_ratio), encoder.heads, qkv_bias=True) for _ in range(encoder.depth)
+        )
+        self.fc_norm = nn.LayerNorm(width, eps=1e-6)
+        self.image_in = UnetResBlock(in_channels=1, out_channels=features, stride=1, **three)
+        up = {"stride": 1, "upsample_kernel_size": 2, "conv_block": True, "res_block": True, **three}
+        self.skips = nn.ModuleList(
+            UnetrPrUpBlock(in_channels=width, out_channels=features * 2 ** (3 - steps), num_layer=steps, **up)
+            for steps in (2, 1, 0)
+        )
+        double = {"upsample_kernel_size": 2, "res_block": True, **three}
+        self.up5 = UnetrUpBlock(in_channels=width, out_channels=8 * features, **double)
+        self.up4 = UnetrUpBlock(in_channels=8 * features, out_channels=4 * features, **double)
+        self.up3 = UnetrUpBlock(in_channels=4 * features, out_channels=2 * features, **double)
+        self.conv = nn.Conv3d(2 * features, features, 3, padding=1)
+        self.last = UnetResBlock(in_channels=2 * features, out_channels=features, stride=1, **three)
+        self.out = UnetOutBlock(spatial_dims=3, in_channels=features, out_channels=outputs)
+        for block in self.blocks:
+            block.norm1.eps = block.norm2.eps = 1e-6
+
+    def forward(self, window: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        tokens = self.embed(window).flatten(2).transpose(1, 2) + positions
+        after = {}
+        for number, block in enumerate(self.blocks, start=1):
+            tokens = block(tokens)
+            after[number] = tokens
+        skip4, skip7, skip10 = (up(self.picture(after[n])) for up, n in zip(self.skips, (4, 7, 10), strict=True))
+        x = self.up5(self.picture(self.fc_norm(after[12])), skip10)
+        x = self.up3(self.up4(x, skip7), skip4)
+        resized = nn.functional.interpolate(x, size=window.shape[2:], mode="trilinear")
+        return self.out(self.last(torch.cat([self.conv(resized), self.image_in(window)], dim=1)))  # type: ignore[no-any-return]
+
+    def picture(self, tokens: torch.Tensor) -> torch.Tensor:
+        return tokens.transpose(1, 2).unflatten(2, self.grid)
+
+
+def taken_over(ours: Unetr, theirs: MonaiAssembly) -> None:
+    """Theirs into ours, part by part, in the order both define a part's parameters."""
+    parts: list[tuple[nn.Module, nn.Module]] = [
+        *zip(ours.vit.blocks, theirs.blocks, strict=True),
+        (ours.fc_norm, theirs.fc_norm),
+        (ours.image_in, theirs.image_in),
+        (ours.skips, theirs.skips),
+        *((getattr(ours, name), getattr(theirs, name)) for name in ("up5", "up4", "up3")),
+        (ours.up2, nn.ModuleList([theirs.conv, theirs.last])),
+        (ours.out, theirs.out),
+    ]
+    for mine, its in parts:
+        if hasattr(its, "attn"):  # MONAI names these otherwise, defines them in another order and keeps one it does not use
+            own = {k: v for k, v in its.state_dict().items() if not k.startswith("norm_cross_attn")}
+            state = {k.replace("attn.out_proj", "attn.proj").replace("mlp.linear", "mlp.fc"): v for k, v in own.items()}
+            mine.load_state_dict(state)
+        else:
+            with_weights_of(mine, its)
+    with torch.no_grad():
+        ours.vit.patch_embed.proj.weight.copy_(theirs.embed.weight.flatten(1))
+        ours.vit.patch_embed.proj.bias.copy_(theirs.embed.bias)  # type: ignore[arg-type]
+
+
+def test_the_whole_network_equals_one_assembled_from_monais_blocks() -> None:
+    pytest.importorskip("monai")
+    torch.manual_seed(0)
+    ours, theirs = Unetr(SMALL, outputs=3, features=4).eval(), MonaiAssembly(SMALL, outputs=3, features=4).eval()
+    taken_over(ours, theirs)
+    window = torch.randn(2, 1, 32, 32, 16)
+    with torch.no_grad():
+        mine, its = ours(window), theirs(window, ours.vit.pos_embed[:, 1:])
+    assert mine.shape == its.shape == (2, 3, 32, 32, 16)
+    assert float(its.std()) > 0.05
+    assert torch.allclose(mine, its, atol=2e-5)
+    ours.load_encoder({"cls_token": torch.full((1, 1, 48), 9.0)})
+    with torch.no_grad():
+        assert torch.equal(ours(window), mine), "a checkpoint's cls token has no part in it"
+
+
 def test_the_benchmarks_sizes() -> None:
     published = window_config(EncoderConfig())
     assert (published.grid, ROI, OVERLAP) == ((6, 6, 6), (96, 96, 48), 0.75)

@@ -21,7 +21,7 @@ from asap.phantom.case import generate_case
 from asap.volume import Affine, Volume, to_int16
 from asap_training.data.datasets.decathlon import ImageWithLabel, read_decathlon
 from asap_training.data.labelled_cases import LabelledCase, prepare
-from asap_training.finetune_segmentation import Recipe, finetune, held_out, unlabelled_weight_at
+from asap_training.finetune_segmentation import Recipe, finetune, held_out
 from asap_training.learn_labels import SCORES, Outcome, Prepared, learn_prepared
 from asap_training.loop.head_steps import Schedule
 
@@ -72,12 +72,13 @@ def test_losses_fall_and_a_stopped_run_goes_on_to_the_same_weights(unlabelled: i
 
 def test_unlabelled_cases_come_in_late_and_by_degrees(tmp_path: Path) -> None:
     """Until then both recipes take the same steps, but for the clipping of two gradients together."""
-    weights = [unlabelled_weight_at(QUICK, step) for step in range(QUICK.schedule.steps)]
+    rise = QUICK.unlabelled
+    weights = [rise.weight_at(step, QUICK.schedule.steps) for step in range(QUICK.schedule.steps)]
     assert weights == sorted(weights)
     assert weights[0] == 0
-    assert weights[-1] == QUICK.unlabelled_weight
-    assert max(np.diff(weights)) < 0.6 * QUICK.unlabelled_weight
-    alone = replace(QUICK, alone=1.0, schedule=replace(QUICK.schedule, steps=4, clip_norm=1e9))
+    assert weights[-1] == rise.weight
+    assert max(np.diff(weights)) < 0.6 * rise.weight
+    alone = replace(QUICK, unlabelled=replace(rise, alone=1.0), schedule=replace(QUICK.schedule, steps=4, clip_norm=1e9))
     labelled, others = [made_up(n) for n in range(2)], [made_up(10, labelled=False)]
     plain, semi = (
         finetune(labelled, unlabelled, outputs=3, recipe=alone, out=tmp_path / name, done=never)[1]

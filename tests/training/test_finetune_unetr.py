@@ -25,8 +25,9 @@ from asap.preprocess import to_network_grid
 from asap.segmentation import dice
 from asap.volume import Affine, Volume
 from asap_training.data.datasets.decathlon import read_decathlon
-from asap_training.finetune_unetr import UnetrRecipe, finetune_unetr
+from asap_training.finetune_unetr import UnetrOutcome, UnetrRecipe, finetune_unetr
 from asap_training.loop.head_steps import Schedule
+from asap_training.objectives.cross_pseudo import Unlabelled
 
 ENCODER = EncoderConfig(width=24, depth=12, heads=2, mlp_ratio=1.0, patch=(8, 8, 4), grid=(2, 2, 2), spacing_mm=(3.0, 3.0, 6.0))
 QUICK = UnetrRecipe(Schedule(steps=8, learning_rate=4e-3, warmup_steps=2), window=(16, 16, 8), features=4)
@@ -113,6 +114,33 @@ def test_trained_stopped_taken_up_stored_and_run_on_a_scan(
         main(["segment", str(scan), "--model", str(out / "unetr"), "--point=1,2,3", "--out", str(tmp_path / "none")])
     assert ended.value.code == 2
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+def test_two_networks_learn_from_scans_without_labels_too(dataset: Path, tmp_path: Path) -> None:
+    cases = read_decathlon(dataset)
+    bare = replace(cases, training=cases.training[:1], unlabelled=tuple(replace(c, label=None) for c in cases.training[1:]))
+    quick = replace(QUICK, schedule=replace(QUICK.schedule, steps=4))
+    lines: list[str] = []
+
+    def run(name: str, recipe: UnetrRecipe = quick, last: str = "never") -> UnetrOutcome:
+        lines.clear()
+        return finetune_unetr(
+            encoder(), bare, recipe, out=tmp_path / name, say=lines.append, stop=lambda: last in lines[-1], use_unlabelled=True
+        )
+
+    whole = run("whole")
+    assert (whole.finished, whole.learnt_from, whole.held_out) == (True, 1, 1)
+    assert "preparing 3/3" in lines
+    assert not run("parts", last="step 2/").finished
+    assert run("parts") == whole
+    assert next(line for line in lines if line.startswith("step")).startswith("step 3/4")
+    weights = {name: load_unetr(tmp_path / name / "unetr").weights_sha256 for name in ("whole", "parts")}
+    assert weights["whole"] == weights["parts"]
+    run("alone", replace(quick, unlabelled=Unlabelled(weight=0.0)))
+    assert load_unetr(tmp_path / "alone" / "unetr").weights_sha256 != weights["whole"], "what they teach each other counts"
+    with pytest.raises(InputError, match="without labels"):
+        finetune_unetr(encoder(), cases, quick, out=tmp_path, say=lines.append, stop=lambda: False, use_unlabelled=True)
 
 
 @pytest.mark.parametrize("affine", [AFFINE, np.diag([1.5, 1.5, 3.0, 1.0])], ids=["turned", "finer"])

@@ -6,7 +6,6 @@ unlabelled boxes (`objectives.cross_pseudo`), after a time with the labelled one
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from asap.models.segmentation_head import HeadConfig, SegmentationHead
 from asap_training.data.case import name_digest
 from asap_training.data.labelled_cases import LabelledCase, box_of
 from asap_training.loop.head_steps import Schedule, StepDone, run_steps
-from asap_training.objectives.cross_pseudo import cross_pseudo_loss, cut_mask
+from asap_training.objectives.cross_pseudo import TwoNetworks, Unlabelled, cross_pseudo_loss, cut_mask, of_the_first
 from asap_training.objectives.segmentation import dice_ce_loss
 from asap_training.tasks.metrics import dice
 
@@ -31,29 +30,13 @@ Boxes = tuple[Tensor, Tensor, Tensor]  # images, cells, labels
 
 @dataclass(frozen=True)
 class Recipe:
-    """side: voxels of a box, a multiple of 4. The others below `width` are of semi-supervised learning."""
+    """side: voxels of a box, a multiple of 4. boxes: in a step. unlabelled: of semi-supervised learning."""
 
     schedule: Schedule = field(default_factory=Schedule)
     side: int = 48
     boxes: int = 2
     width: int = 32
-    # Less than half of DLUNet's .8, which gave less with ten labels in a trial on generated cases (.737 against .743).
-    unlabelled_weight: float = 0.3
-    # Shares of the steps: a head of a few steps calls everything background and would teach that, so first labels alone, then
-    # a slow rise that ends while the learning rate is still half of its highest.
-    alone: float = 0.2
-    rise: float = 0.3
-    # Probability from which a head's label is one for the other head to learn: the likelier side of any two.
-    sure: float = 0.5
-
-
-class TwoHeads(nn.Module):
-    """Two networks of one shape and different beginnings; the first is the one that is kept."""
-
-    def __init__(self, config: HeadConfig) -> None:
-        super().__init__()
-        self.one = SegmentationHead(config)
-        self.two = SegmentationHead(config)
+    unlabelled: Unlabelled = field(default_factory=Unlabelled)
 
 
 def finetune(
@@ -75,35 +58,23 @@ def finetune(
         raise InputError("There is no case to learn from: submit labels of at least one chest CT.")
     config = HeadConfig(trunk=labelled[0].cells_CABC.shape[0], width=recipe.width, outputs=outputs)
     torch.manual_seed(recipe.schedule.seed)
-    model: nn.Module = TwoHeads(config) if unlabelled else SegmentationHead(config)
+    model: nn.Module = SegmentationHead(config)
+    if unlabelled:
+        model = TwoNetworks(model, SegmentationHead(config))
     # The second of two begins anew: two heads that agree in everything have nothing to teach each other.
-    take_over(model.one if isinstance(model, TwoHeads) else model, start)
+    take_over(model.one if isinstance(model, TwoNetworks) else model, start)
     model = model.to(memory_format=torch.channels_last_3d)
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         labels = _batch(labelled, recipe, rng)
-        if not isinstance(model, TwoHeads):
+        if not isinstance(model, TwoNetworks):
             return dice_ce_loss(_network(model)(*labels[:2]), labels[2])
-        weight = unlabelled_weight_at(recipe, step)
+        weight = recipe.unlabelled.weight_at(step, recipe.schedule.steps)
         taught = sum((dice_ce_loss(_network(head)(*labels[:2]), labels[2]) for head in (model.one, model.two)), torch.zeros(()))
         return taught if weight == 0 else taught + weight * _unlabelled_loss(model, unlabelled, recipe, rng)
 
     average = run_steps(model, loss, recipe.schedule, out, done)
-    if unlabelled:
-        average = {name.removeprefix("one."): value for name, value in average.items() if name.startswith("one.")}
-    return config, average
-
-
-def unlabelled_weight_at(recipe: Recipe, step: int) -> float:
-    """Weight of the unlabelled boxes: 0 while the heads learn from labels alone, then a rise as exp(-5 (1 - t)^2).
-
-    The rise is that of Laine and Aila 2017, which semi-supervised segmentation took over.
-    """
-    steps = recipe.schedule.steps
-    if step < recipe.alone * steps:
-        return 0.0
-    t = min(1.0, (step - recipe.alone * steps) / max(1.0, recipe.rise * steps))
-    return recipe.unlabelled_weight * math.exp(-5 * (1 - t) ** 2)
+    return config, of_the_first(average) if unlabelled else average
 
 
 def take_over(head: nn.Module, start: dict[str, Tensor] | None) -> None:
@@ -148,10 +119,10 @@ def _batch(cases: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generat
     return images, cells, torch.stack(labels)
 
 
-def _unlabelled_loss(model: TwoHeads, unlabelled: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generator) -> Tensor:
+def _unlabelled_loss(model: TwoNetworks, unlabelled: Sequence[LabelledCase], recipe: Recipe, rng: np.random.Generator) -> Tensor:
     one, other = (_batch(unlabelled, recipe, rng)[:2] for _ in range(2))
     mask_HWD = cut_mask((recipe.side,) * 3, rng)
-    return cross_pseudo_loss((_network(model.one), _network(model.two)), one, other, mask_HWD, recipe.sure)
+    return cross_pseudo_loss((_network(model.one), _network(model.two)), one, other, mask_HWD, recipe.unlabelled.sure)
 
 
 def _network(head: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:

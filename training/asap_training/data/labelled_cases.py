@@ -68,7 +68,12 @@ def prepare(engine: Engine, cases: Sequence[ImageWithLabel], folder: Path, say: 
 
 
 def _prepared(engine: Engine, case: ImageWithLabel, folder: Path) -> LabelledCase:
-    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in (case.image, case.label) if path is not None]
+    try:
+        states = [
+            (str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in (case.image, case.label) if path is not None
+        ]
+    except OSError as error:
+        raise InputError("A case's image or label is not there.") from error
     numbers = sorted((case.numbers or {}).items())
     name = name_digest(json.dumps([engine.grounder.weights_sha256, states, numbers]))
     path = folder / f"{name}.safetensors"

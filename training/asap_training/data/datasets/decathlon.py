@@ -1,7 +1,8 @@
 """Segmentation data sets described by one JSON file, as the Medical Segmentation Decathlon does (Antonelli et al. 2022).
 
 {"labels": {"0": "background", "1": "tumour"}, "training": [{"image": ..., "label": ...}], "validation": [...],
-"test" or "unlabeled": [{"image": ...} or a path]}. Paths are relative to the file's own folder and stay inside it.
+"testing" or "test": [...], "unlabeled": [{"image": ...} or a path]}. Paths are relative to the file's own folder, or to one that
+the caller names, and stay inside it; an absolute path does where it leads there. Test cases with a label are only scored on.
 """
 
 from __future__ import annotations
@@ -29,31 +30,43 @@ class ImageWithLabel:
 
 @dataclass(frozen=True)
 class Decathlon:
-    """labels: names from 1 on. validation: drawn by the caller from the training cases where the file gives none."""
+    """labels: names from 1 on. validation: drawn by the caller from the training cases where the file gives none.
+
+    training is empty only where there are testing cases, all of which have labels.
+    """
 
     labels: tuple[str, ...]
     training: tuple[ImageWithLabel, ...]
     validation: tuple[ImageWithLabel, ...]
     unlabelled: tuple[ImageWithLabel, ...]
+    testing: tuple[ImageWithLabel, ...] = ()
 
 
-def read_decathlon(path: Path) -> Decathlon:
-    """Read one. Raises InputError with what is wrong; names and paths are not repeated."""
+def read_decathlon(path: Path, root: Path | None = None) -> Decathlon:
+    """Read one. root: the folder of the images, by default the file's own.
+
+    Raises InputError with what is wrong; names and paths are not repeated.
+    """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise InputError(f"{_BAD}: it is too large.")
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{_BAD}: it cannot be read.") from error
-    if not isinstance(data, dict) or not isinstance(data.get("training"), list) or not data["training"]:
-        raise InputError(f"{_BAD}: it has no list called training.")
-    root = path.parent.resolve()
-    bare = [*_list(data, "unlabeled"), *_list(data, "unlabelled"), *_list(data, "test")]
+    if not isinstance(data, dict):
+        raise InputError(f"{_BAD}: it holds no table.")
+    held = (path.parent if root is None else root).resolve()
+    tests = [*_list(data, "testing"), *_list(data, "test")]
+    labelled = [row for row in tests if isinstance(row, dict) and "label" in row]
+    bare = [*_list(data, "unlabeled"), *_list(data, "unlabelled"), *(row for row in tests if row not in labelled)]
+    if not _list(data, "training") and not labelled:
+        raise InputError(f"{_BAD}: it has no list called training, nor one called testing with labels.")
     return Decathlon(
         labels=_labels(data.get("labels")),
-        training=tuple(_case(row, root, labelled=True) for row in data["training"]),
-        validation=tuple(_case(row, root, labelled=True) for row in _list(data, "validation")),
-        unlabelled=tuple(_case(row, root, labelled=False) for row in bare),
+        training=tuple(_case(row, held, labelled=True) for row in _list(data, "training")),
+        validation=tuple(_case(row, held, labelled=True) for row in _list(data, "validation")),
+        unlabelled=tuple(_case(row, held, labelled=False) for row in bare),
+        testing=tuple(_case(row, held, labelled=True) for row in labelled),
     )
 
 
@@ -87,5 +100,5 @@ def _case(row: Any, root: Path, *, labelled: bool) -> ImageWithLabel:
 def _inside(root: Path, name: str) -> Path:
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise InputError(f"{_BAD}: a path leads out of its folder; put the images beside it.")
+        raise InputError(f"{_BAD}: a path leads out of its folder; put the images beside it, or name theirs with --root.")
     return path
