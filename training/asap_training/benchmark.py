@@ -85,7 +85,7 @@ def main() -> None:
         whole = (load_case(path) for path in sorted(arguments.generated.glob("case-*")))
         studies = study_table(Path(arguments.model), whole) if Path(arguments.model).is_dir() else None
         if studies is not None:
-            print(studies)
+            print(f"\n{studies}")
     swapped = [generate_case(seed, bilateral="nodule", held_out_phrasing=True) for seed in BILATERAL_SEEDS[: arguments.bilateral]]
     if swapped:
         print("\n".join(side_swap_lines(engine, swapped)))
