@@ -97,10 +97,11 @@ LESIONS: dict[str, SegmentType] = {
     )
 }
 
-# One word for several segments.
+# One word for several segments, or another word for one.
 GROUPS: dict[str, tuple[str, ...]] = {
     "lungs": ("right_lung", "left_lung"),
     "lobes": ("right_upper_lobe", "right_middle_lobe", "right_lower_lobe", "left_upper_lobe", "left_lower_lobe"),
+    "vertebrae": ("spine",),
 }
 
 # Asks for every lesion there is, beside the organs.

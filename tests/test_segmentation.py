@@ -69,6 +69,7 @@ def test_a_name_belongs_to_one_segment() -> None:
 
 def test_groups_are_resolved_once_and_unknown_targets_are_named() -> None:
     assert organ_keys(("lungs", "heart", "left_lung")) == ("right_lung", "left_lung", "heart")
+    assert organ_keys(("vertebrae", "spine")) == ("spine",)
     assert all(key in ORGANS for members in GROUPS.values() for key in members)
     with pytest.raises(InputError, match="known are lungs"):
         organ_keys(("hart",))

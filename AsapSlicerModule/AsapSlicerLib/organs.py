@@ -20,6 +20,7 @@ TARGETS: dict[str, Callable[[], str]] = {
     "lungs": lambda: _("Lungs"),
     "lobes": lambda: _("Lobes of the lungs"),
     "airway": lambda: _("Airway"),
+    "trachea": lambda: _("Trachea"),
     "heart": lambda: _("Heart"),
     "aorta": lambda: _("Aorta"),
     "pulmonary_artery": lambda: _("Pulmonary artery"),

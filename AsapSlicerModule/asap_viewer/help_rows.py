@@ -32,6 +32,8 @@ GROUPS: tuple[Group, ...] = (
             ("B", "box: drag a rectangle around it; as deep as its shorter side"),
             ("Z Y", "one step back, one forward again"),
             ("D", "the segment is right"),
+            ("Save segments", ".seg.nrrd with names and codes, each whole; Save NIfTI: one label map"),
+            ("Next case", "the study a server's strategy would have labelled; Submit labels sends the segments as they are"),
             ("Ctrl+click", "sentences of that place; the region around it is measured, and G makes it a segment"),
         ),
     ),

@@ -581,6 +581,10 @@
    <translation>Atemwege</translation>
   </message>
   <message>
+   <source>Trachea</source>
+   <translation>Luftröhre</translation>
+  </message>
+  <message>
    <source>Heart</source>
    <translation>Herz</translation>
   </message>
