@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from asap.client import Cancelled, ClientError
+import numpy as np
+
+from asap.client import Cancelled, ClientError, DrawnSegment, MaskBox
 from asap.review import Review, to_json
 from asap.review.documents import review_json, review_markdown
 from asap.review.fhir import diagnostic_report
@@ -20,6 +22,7 @@ from .events import Event
 from .i18n import _
 from .logic import AsapLogic
 from .report_export import reviewed_text, write_whole
+from .segment_files import segments_of_sentences
 from .volume_nodes import instance_uids
 
 KEY = "documents"
@@ -40,13 +43,14 @@ def export_all(logic: AsapLogic, folder: Path, audit_sha256: str = "") -> None:
         work(lambda _work: write_folder(folder, own), done=lambda made: told(logic, made, [missing]), failed=logic.fail, key=KEY)
         return
 
-    without = no_dicom(logic)
+    without, drawn = no_dicom(logic), [] if no_dicom(logic) else drawn_segments(logic, review)
     kinds = ["pdf"] if without else ["pdf", "dicom"]
 
     def act(work: Work, plan: Plan, study: str) -> tuple[list[str], list[str]]:
         files, line = dict(own), to_json(review)
         reasons = [without] if without else []
         more: Any = {"audit_sha256": audit_sha256, "model": plan.model.name, "progress": work.report, "cancel": work}
+        more["drawn"] = drawn
         for kind in kinds:
             try:
                 files |= plan.client.documents(study, line, [kind], **more)
@@ -57,6 +61,17 @@ def export_all(logic: AsapLogic, folder: Path, audit_sha256: str = "") -> None:
         return write_folder(folder, files), reasons
 
     logic.on_case(KEY, act, lambda result: told(logic, *result), lambda: export_all(logic, folder, audit_sha256))
+
+
+def drawn_segments(logic: AsapLogic, review: Review) -> list[DrawnSegment]:
+    """The segments of the scene that stand for their sentences' regions."""
+    made = []
+    for index, one in segments_of_sentences(logic.scene, logic.volume, review).items():
+        i, j, k = one.mask_ijk.shape
+        box = MaskBox((0, 0, 0), (i, j, k), np.packbits(one.mask_ijk).tobytes())
+        rows: Any = tuple(tuple(float(x) for x in row) for row in one.affine_ras_mm)
+        made.append(DrawnSegment(index, box, rows, one.by_hand))
+    return made
 
 
 def not_from_server(logic: AsapLogic) -> str:

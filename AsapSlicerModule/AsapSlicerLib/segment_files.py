@@ -15,10 +15,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
+from asap.review import Review
+
 from . import volume_nodes
 from .colours import Colour
 from .i18n import _
-from .segment_masks import LABELMAP, label_name, mask_of, segments_of, tag, tight
+from .segment_masks import LABELMAP, is_as_drawn, label_name, mask_of, segments_of, tag, tight
 from .segments import onto_voxels, oriented_image, segmentation_of
 from .volume_nodes import Affine, SourceImage
 
@@ -29,13 +31,17 @@ MAX_LABELS = 255
 
 @dataclass(frozen=True, eq=False)
 class SceneSegment:
-    """mask_ijk: tight, on the voxels of the CT. affine_ras_mm: of that box. terminology: Slicer's serial form of its codes."""
+    """mask_ijk: tight, on the voxels of the CT. affine_ras_mm: of that box. terminology: Slicer's serial form of its codes.
+
+    by_hand: it is not, or no longer, as it was drawn here.
+    """
 
     name: str
     colour: Colour
     terminology: str
     mask_ijk: NDArray[np.bool_]
     affine_ras_mm: Affine
+    by_hand: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ def scene_segments(scene: Any, volume: Any, named: Callable[[Any], str]) -> list
         mask, affine = on_voxels(segment, image)
         if mask.size:
             codes = tag(segment, segment.GetTerminologyEntryTagName())
-            found.append(SceneSegment(named(segment), tuple(segment.GetColor()), codes, mask, affine))
+            by_hand = not is_as_drawn(segment)
+            found.append(SceneSegment(named(segment), tuple(segment.GetColor()), codes, mask, affine, by_hand))
     return found
 
 
@@ -100,6 +107,12 @@ def segments_file(scene: Any, volume: Any) -> bytes:
     if not segments:
         raise ValueError(_("There is no segment to save yet."))
     return _written(volume, segments, one_layer=False)
+
+
+def segments_of_sentences(scene: Any, volume: Any, review: Review) -> dict[int, SceneSegment]:
+    """The segment made of each sentence, by the sentence's index, where there is one: that of its words, the newest first."""
+    found = {one.name: one for one in scene_segments(scene, volume, lambda segment: str(segment.GetName()))}
+    return {index: found[one.text] for index, one in enumerate(review.sentences) if one.text in found}
 
 
 def _written(volume: Any, segments: list[SceneSegment], *, one_layer: bool) -> bytes:

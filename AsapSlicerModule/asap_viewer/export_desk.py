@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from AsapSlicerLib.documents import KEY
+from AsapSlicerLib.segment_files import segments_of_sentences
 
 from asap.client import Progress
 from asap.commands.review_documents import dicom_of, documents_of
 from asap.errors import AsapError
+from asap.io.dicom_sr import Drawn
 from asap.io.read import read_volume
 from asap.review import Review
 
@@ -51,6 +53,9 @@ class ExportDesk:
         self._waiting = done
         bench.problem, bench.task = "", Task(True, "Writing the documents", 0.0)
         audit = bench.reviewing.audit_sha256
+        scene, volume = bench.logic.scene, bench.logic.volume
+        segments = {} if series is None or volume is None else segments_of_sentences(scene, volume, review)
+        drawn = {index: Drawn(one.mask_ijk, one.affine_ras_mm, one.by_hand) for index, one in segments.items()}
 
         def made(result: tuple[bytes, str]) -> None:
             data, note = result
@@ -62,7 +67,11 @@ class ExportDesk:
             self._deliver(b"")
 
         bench.logic.background.start(
-            lambda work: packed(work, review, series, audit), done=made, failed=failed, progressed=self._progressed, key=KEY
+            lambda work: packed(work, review, series, audit, drawn),
+            done=made,
+            failed=failed,
+            progressed=self._progressed,
+            key=KEY,
         )
 
     def give_up(self) -> None:
@@ -79,14 +88,18 @@ class ExportDesk:
             waiting(data)
 
 
-def packed(work: Work, review: Review, series: Path | None, audit_sha256: str) -> tuple[bytes, str]:
-    """(the zip, why it holds no DICOM or ""). Where DICOM cannot be made the other documents are still worth having."""
+def packed(work: Work, review: Review, series: Path | None, audit_sha256: str, drawn: Mapping[int, Drawn]) -> tuple[bytes, str]:
+    """(the zip, why it holds no DICOM or ""). Where DICOM cannot be made the other documents are still worth having.
+
+    drawn: segments that stand for their sentences' regions, by index.
+    """
     work.report(Progress("Writing the documents", 0.0))
     files, note = documents_of(review, audit_sha256), NO_SERIES
     if series is not None and not work.is_set():
         work.report(Progress("Writing DICOM", 0.3))
         try:
-            files |= {f"dicom/{name}": data for name, data in dicom_of(review, series, read_volume(series)).items()}
+            made = dicom_of(review, series, read_volume(series), drawn)
+            files |= {f"dicom/{name}": data for name, data in made.items()}
             note = ""
         except AsapError as error:
             note = f"No DICOM among them: {error}"

@@ -1,6 +1,7 @@
 """The client of an ASAP server: the standard library only, so that it runs inside 3D Slicer and can be copied there as it is."""
 
 from .client import AsapClient
+from .documents import DrawnSegment
 from .errors import (
     BadAddress,
     Cancelled,
@@ -51,6 +52,7 @@ __all__ = [
     "DatastoreImage",
     "DraftAnswer",
     "DraftedSentence",
+    "DrawnSegment",
     "EncodeAnswer",
     "Estimate",
     "Evidence",

@@ -9,7 +9,7 @@ from typing import Any
 from . import checks, labelling
 from .address import Address
 from .connection import Request
-from .documents import document_files
+from .documents import DrawnSegment, document_files, drawn_record
 from .errors import ClientError, NotAsapServer, NotFound, SessionGone
 from .findings import ClassifyAnswer, DraftAnswer, QuestionAnswer, classify_answer, draft_answer, question_answer
 from .jobs import WAIT_S, run_job
@@ -244,16 +244,19 @@ class AsapClient:
         formats: Sequence[str],
         *,
         audit_sha256: str = "",
+        drawn: Sequence[DrawnSegment] = (),
         model: str | None = None,
         progress: ProgressCall | None = None,
         cancel: CancelFlag | None = None,
     ) -> dict[str, bytes]:
         """A review as files by name. formats: of "pdf" and "dicom"; the latter for a series of the server's DICOMweb archive.
 
-        review: its one line of JSON, `asap.review.to_json`. Raises JobFailed where the server does not hold the CT as DICOM,
-        RequestRefused for a review that was changed after signing, Cancelled.
+        review: its one line of JSON, `asap.review.to_json`. drawn: segments that stand for their sentences' regions. Raises
+        JobFailed where the server does not hold the CT as DICOM, RequestRefused for a review that was changed after signing,
+        Cancelled.
         """
-        asked = {"task": "documents", "review": review, "formats": list(formats), "audit_sha256": audit_sha256}
+        asked: dict[str, Any] = {"task": "documents", "review": review, "formats": list(formats), "audit_sha256": audit_sha256}
+        asked |= {"drawn": [drawn_record(segment) for segment in drawn]} if drawn else {}
         return document_files(self._run(study, {"model": model, "wait_s": WAIT_S, **asked}, progress, cancel))
 
     def strategies(self) -> list[labelling.Strategy]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asap.errors import InputError
 from asap.io.atomic import write_bytes
@@ -11,6 +13,9 @@ from asap.review import Review, ReviewError, from_json, kept_review
 from asap.review.documents import review_json, review_markdown
 from asap.review.fhir import diagnostic_report
 from asap.volume import Volume
+
+if TYPE_CHECKING:
+    from asap.io.dicom_sr import Drawn
 
 MAX_BYTES = 64 * 2**20
 
@@ -53,11 +58,14 @@ def pdf_of(review: Review, audit_sha256: str = "") -> bytes:
     return report_pdf(review, audit_sha256)
 
 
-def dicom_of(review: Review, series: Path, volume: Volume) -> dict[str, bytes]:
-    """DICOM SEG, SR and parametric maps by file name. volume: the series as it was read. Raises InputError."""
+def dicom_of(review: Review, series: Path, volume: Volume, drawn: Mapping[int, Drawn] | None = None) -> dict[str, bytes]:
+    """DICOM SEG, SR and parametric maps by file name. volume: the series as it was read. Raises InputError.
+
+    drawn: by the sentence's index, the segment a person has of it.
+    """
     from asap.io.dicom_sr import dicom_report_files  # noqa: PLC0415 - only where DICOM is asked for
 
-    return dicom_report_files(review, series, volume)
+    return dicom_report_files(review, series, volume, drawn or {})
 
 
 def _read(source: Path) -> tuple[Review, str]:

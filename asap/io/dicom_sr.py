@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,21 @@ from asap.text.read import read_sentence
 from asap.volume import Affine, Volume, apply_affine
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The segment a person has of a sentence. mask: a box; affine: its voxels -> RAS+ mm, on voxels of the CT in any axis order.
+
+    by_hand: a hand has changed it since the model drew it.
+    """
+
+    mask: NDArray[np.bool_]
+    affine: Affine
+    by_hand: bool
+
+
+NOTHING_DRAWN: Mapping[int, Drawn] = {}
+
+
 def write_dicom_report(out: Path, review: Review, series: Path, volume: Volume) -> list[Path]:
     """Write the files of `dicom_report_files` into `out`. Raises InputError, OutputError."""
     files = dicom_report_files(review, series, volume)
@@ -35,10 +52,13 @@ def write_dicom_report(out: Path, review: Review, series: Path, volume: Volume) 
     return [out / name for name in files]
 
 
-def dicom_report_files(review: Review, series: Path, volume: Volume) -> dict[str, bytes]:
+def dicom_report_files(
+    review: Review, series: Path, volume: Volume, drawn: Mapping[int, Drawn] = NOTHING_DRAWN
+) -> dict[str, bytes]:
     """`seg-N.dcm`, `report-sr.dcm` and `heatmap-NNN.dcm` by name; what is not in the report is left out.
 
-    series: the folder of the CT series the review is about; volume: that series as it was read. Raises InputError.
+    series: the folder of the CT series the review is about; volume: that series as it was read. drawn: by the sentence's index,
+    the segment that stands for its region where there is one. Raises InputError.
     """
     if importlib.util.find_spec("highdicom") is None:
         raise InputError("Writing DICOM reports needs highdicom: pip install 'asap-ct[dicom]'.")
@@ -50,10 +70,10 @@ def dicom_report_files(review: Review, series: Path, volume: Volume) -> dict[str
         if not sentence.in_report:
             continue
         row = _row(number, sentence, review)
-        mask = None if sentence.answer.map is None else region_on(sentence.answer.map, volume.shape, volume.affine)
-        if mask is not None and mask.any():
+        found = named_mask(number, sentence, review, volume, drawn.get(number - 1))
+        if found is not None:
             row["segment"] = len(masks)
-            masks.append(NamedMask(f"sentence {number}", mask, _kind(sentence), review.model))
+            masks.append(found)
         rows.append(row)
     reader = None if review.signature is None else review.signature.author
     names = MaskSet(tuple(masks), volume.shape, volume.affine)
@@ -64,6 +84,17 @@ def dicom_report_files(review: Review, series: Path, volume: Volume) -> dict[str
         files[str(name)] = rest[:size]
         rest = rest[size:]
     return files
+
+
+def named_mask(number: int, sentence: ReviewedSentence, review: Review, volume: Volume, drawn: Drawn | None) -> NamedMask | None:
+    """The segment of a sentence on the CT: the one a person has of it, else the region of its heat, else None."""
+    name, kind = f"sentence {number}", _kind(sentence)
+    if drawn is not None and drawn.mask.any():
+        i, j, k = drawn.mask.shape
+        alone = MaskSet((NamedMask(name, drawn.mask, kind, None if drawn.by_hand else review.model),), (i, j, k), drawn.affine)
+        return alone.on_grid(volume.shape, volume.affine).masks[0]
+    mask = None if sentence.answer.map is None else region_on(sentence.answer.map, volume.shape, volume.affine)
+    return NamedMask(name, mask, kind, review.model) if mask is not None and mask.any() else None
 
 
 def region_on(box: HeatmapBox, shape: tuple[int, int, int], affine: Affine) -> NDArray[np.bool_]:

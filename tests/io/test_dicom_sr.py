@@ -17,7 +17,8 @@ import pytest
 from asap.client import HeatmapBox
 from asap.errors import InputError
 from asap.io import sr_build
-from asap.io.dicom_sr import region_on, write_dicom_report
+from asap.io.dicom_seg import read_segments
+from asap.io.dicom_sr import Drawn, dicom_report_files, region_on, write_dicom_report
 from asap.io.read import read_volume
 from asap.io.segments import MaskSet, NamedMask
 from asap.review import Drafted, Review, amended, signed
@@ -188,6 +189,27 @@ def test_a_region_lies_where_its_heat_does(tmp_path: Path) -> None:
     assert np.abs(centre - peak).max() < 1.0
     outside = replace(box, affine_ras_mm=tuple((*row[:3], row[3] + 9e3 * (n < 3)) for n, row in enumerate(box.affine_ras_mm)))
     assert not region_on(outside, volume.shape, volume.affine).any()
+
+
+def test_the_segment_a_person_has_of_a_sentence_stands_for_its_region(tmp_path: Path) -> None:
+    series, volume = stored(tmp_path)
+    mask = np.zeros((6, 4, 3), np.bool_)
+    mask[1:, :, 1:] = True
+    shift = np.eye(4)
+    shift[:3, 3] = (9, 8, 5)
+    turned = np.diag([-1.0, 1.0, 1.0, 1.0])  # a viewer may keep another order of the voxels
+    turned[0, 3] = 5
+    drawn = {0: Drawn(mask[::-1], volume.affine @ shift @ turned, by_hand=True)}
+    files = dicom_report_files(reviewed(volume), series, volume, drawn)
+    (tmp_path / "seg.dcm").write_bytes(files["seg-1.dcm"])
+    back = read_segments(tmp_path / "seg.dcm", (volume.shape, volume.affine))
+    truth = np.zeros(volume.shape, np.bool_)
+    truth[9:15, 8:12, 5:8] = mask
+    np.testing.assert_array_equal(back.masks[0].mask, truth)
+    assert [one.model is None for one in back.masks] == [True, False]
+    assert back.masks[1].mask.any(), "the other sentence keeps the region of its heat"
+    with pytest.raises(InputError, match="outside the image"):
+        dicom_report_files(reviewed(volume), series, volume, {0: Drawn(mask, volume.affine @ np.linalg.inv(shift), by_hand=True)})
 
 
 def test_segments_that_are_too_large_for_one_file_are_spread_over_several(

@@ -5,27 +5,43 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from asap import limits
 from asap.commands.review_documents import dicom_of, pdf_of
 from asap.errors import InputError, LimitError
+from asap.io.dicom_sr import Drawn
 from asap.review import Review, ReviewError, from_json
 from monailabel_app.server.kinds.kind import Answer, Case, Kind, Steps
-from monailabel_app.server.schemas import Answered, Asked, Exact
+from monailabel_app.server.kinds.segment import MaskRecord, told_mask
+from monailabel_app.server.schemas import Affine, Answered, Asked, Exact
 
 MAX_REVIEW_CHARS = 2 * 2**20
 MAX_FILES_BYTES = 40 * 2**20
 NO_SERIES = "No DICOM is written: the server does not hold this CT as a DICOM series."
 
 
+class DrawnRecord(Exact):
+    """The segment a person has of a sentence: a box of it as MaskRecord's, with the box's own affine. by_hand: changed by one."""
+
+    sentence: int = Field(ge=0, le=limits.MAX_SENTENCES)
+    affine_ras_mm: Affine
+    mask: MaskRecord
+    by_hand: bool
+
+
 class DocumentsRequest(Asked):
-    """Write a review as files. review: one line of JSON, as a scene or a journal keeps it. audit_sha256: head of its trail."""
+    """Write a review as files. review: one line of JSON, as a scene or a journal keeps it. audit_sha256: head of its trail.
+
+    drawn: segments that stand for the regions of their sentences.
+    """
 
     task: Literal["documents"]
     review: str = Field(min_length=1, max_length=MAX_REVIEW_CHARS)
     formats: list[Literal["pdf", "dicom"]] = Field(min_length=1, max_length=2)
     audit_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    drawn: list[DrawnRecord] = Field(default_factory=list, max_length=limits.MAX_SENTENCES)
 
 
 class DocumentRecord(Exact):
@@ -58,7 +74,7 @@ def prepare(request: DocumentsRequest) -> Answer:
             yield
         if "dicom" in request.formats:
             case.progress("writing DICOM", 0.5)
-            files |= _dicom(case, review)
+            files |= _dicom(case, review, request.drawn)
         if sum(map(len, files.values())) > MAX_FILES_BYTES:
             raise LimitError("The files of this review are larger than this server sends; use asap review document instead.")
         case.progress("writing", 1.0)
@@ -67,11 +83,18 @@ def prepare(request: DocumentsRequest) -> Answer:
     return answer
 
 
-def _dicom(case: Case, review: Review) -> dict[str, bytes]:
-    series = case.series()
+def _dicom(case: Case, review: Review, drawn: list[DrawnRecord]) -> dict[str, bytes]:
+    series, volume = case.series(), case.volume()
     if series is None:
         raise InputError(NO_SERIES)
-    return dicom_of(review, series, case.volume())
+    largest = max(volume.shape)
+    if any(max(one.mask.shape) > largest for one in drawn):
+        raise InputError("A segment is larger than the CT.")
+    return dicom_of(review, series, volume, {one.sentence: _drawn(one) for one in drawn})
+
+
+def _drawn(record: DrawnRecord) -> Drawn:
+    return Drawn(told_mask(record.mask)[0], np.array(record.affine_ras_mm), record.by_hand)
 
 
 def _check_length(review: Review) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from asap import limits
@@ -191,13 +192,19 @@ def told_segment(case: Case, told: MaskRecord, known: Segment | None) -> Segment
     reach = [first + size for first, size in zip(told.start_ijk, told.shape, strict=True)]
     if min(*told.start_ijk, *told.shape) < 0 or any(stop > n for stop, n in zip(reach, volume.shape, strict=True)):
         raise InputError("The mask to correct reaches beyond the image.")
+    mask, start = told_mask(told)
+    kind, name = (lesion_type(()), None) if known is None else (known.kind, known.name)
+    return make_segment(volume, mask, kind, source=BY_HAND, name=name, start_ijk=start)
+
+
+def told_mask(told: MaskRecord) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+    """A mask a client sends, and its first voxel. Its shape must have been looked at. Raises InputError for a damaged one."""
     try:
         box = unpack_mask(told.model_dump())
     except ProtocolError as error:
-        raise InputError("The mask to correct is damaged.") from error
-    mask = np.unpackbits(np.frombuffer(box.bits, np.uint8), count=math.prod(box.shape)).view(np.bool_).reshape(box.shape)
-    kind, name = (lesion_type(()), None) if known is None else (known.kind, known.name)
-    return make_segment(volume, mask, kind, source=BY_HAND, name=name, start_ijk=box.start_ijk)
+        raise InputError("The mask that was sent is damaged.") from error
+    bits = np.unpackbits(np.frombuffer(box.bits, np.uint8), count=math.prod(box.shape))
+    return bits.view(np.bool_).reshape(box.shape), box.start_ijk
 
 
 def _point(point: list[float]) -> tuple[float, float, float]:
