@@ -16,6 +16,7 @@ from .help_rows import help_rows
 from .read_case import sample_case, sample_report
 from .rows import css
 from .scene import WINDOWS
+from .segment_export import SegmentExport
 from .workbench import WorkBench
 
 LOG = logging.getLogger("asap.viewer")
@@ -78,7 +79,8 @@ class Page:
             "accept": lambda index: bench.decide(index, "accepted"),
             "reject": lambda index: bench.decide(index, "rejected"),
             "edit": lambda index, text: bench.edit(index, str(text)),
-            "export": self._export,
+            "export": lambda: _made(self._bench.exporting.begin),
+            "segments_dicom": lambda: _made(SegmentExport(bench).begin),
             "save": bench.reviewing.save,
             "reopen": lambda text: bench.reviewing.reopen(str(text)),
             "undo": bench.undo,
@@ -163,12 +165,6 @@ class Page:
         elif picked is not None and name == "edit" and bench.logic.review is not None:
             self._server.state.update({"editing": picked, "edit_text": bench.logic.review.sentences[picked].text})
 
-    async def _export(self) -> bytes:
-        """The documents of the review as a zip, once they are made."""
-        made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._bench.exporting.begin(lambda data: None if made.done() else made.set_result(data))
-        return await made
-
     def _draw_organ(self, target: str) -> None:
         self._bench.begin("Drawing the organ", lambda: self._draw_organ(target))
         self._bench.segments.organs.draw(str(target))
@@ -196,6 +192,13 @@ class Page:
                 self._push()
             except Exception:  # a fault in one round must not leave a page that never changes again
                 LOG.exception("the page could not be brought up to date")
+
+
+async def _made(begin: Callable[[Callable[[bytes], None]], None]) -> bytes:
+    """A file, once it is made; begin: starts making it and is told where it goes."""
+    made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    begin(lambda data: None if made.done() else made.set_result(data))
+    return await made
 
 
 def _ramp() -> str:

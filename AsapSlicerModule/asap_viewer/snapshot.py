@@ -54,6 +54,7 @@ def snapshot_of(bench: WorkBench) -> dict[str, Any]:
         "signed": _signed(review),
         "slices": bench.scene.slice_rows(),
         "segments": bench.segments.rows(),
+        "has_series": bench.exporting.series is not None,
         "organs": bench.segments.targets(),
         "can_cut": bench.logic.session.can(LESION),
         "can_begin_lesion": bench.segments.tools.offered,

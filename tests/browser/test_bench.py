@@ -42,6 +42,7 @@ class Reader:
     """A bench and what its page would show."""
 
     def __init__(self, server: Scripted) -> None:
+        self.server = server
         self.link = ServerLink(server.url, TOKEN)
         self.bench = WorkBench(StudyScene([StillViewFactory()]), self.link)
 
