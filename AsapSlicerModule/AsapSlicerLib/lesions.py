@@ -70,6 +70,11 @@ class Lesions:
         return self._steps[self._at] if self._at >= 0 else None
 
     @property
+    def asking(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._background.is_busy(KEY)
+
+    @property
     def waits(self) -> bool:
         """Whether a new lesion is nowhere yet: its first place makes it."""
         return self._wanted == NOTHING_SAID

@@ -25,16 +25,21 @@ GROUPS: tuple[Group, ...] = (
             ("S", "keep earlier sentences outlined"),
             ("C", "take every map away"),
             ("G", "segment of the region"),
-            ("L", "lesion of the sentence, cut out of the image"),
+            ("Ctrl+click", "sentences of that place; the region around it is measured, and G makes it a segment"),
+        ),
+    ),
+    (
+        "Lesions",
+        (
             ("X", "new lesion: the next click in a slice makes it"),
             ("Click", "that place belongs to the lesion; Shift+click: it does not"),
             ("W", "scribble: draw in a slice what belongs to it, with Shift what does not"),
             ("B", "box: drag a rectangle around it; as deep as its shorter side"),
+            ("L", "lesion of the sentence, cut out of the image"),
             ("Z Y", "one step back, one forward again"),
             ("D", "the segment is right"),
             ("Save segments", ".seg.nrrd with names and codes, each whole; Save NIfTI: one label map"),
             ("Next case", "the study a server's strategy would have labelled; Submit labels sends the segments as they are"),
-            ("Ctrl+click", "sentences of that place; the region around it is measured, and G makes it a segment"),
         ),
     ),
     (

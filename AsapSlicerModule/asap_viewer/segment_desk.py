@@ -45,15 +45,12 @@ class SegmentDesk:
         if not lesions.active:
             return None
         said = lesions.prompt
-        counted = {
-            "inside": len(said.include),
-            "outside": len(said.exclude),
-            "strokes": len(said.include_strokes) + len(said.exclude_strokes),
-        }
+        strokes = len(said.include_strokes) + len(said.exclude_strokes)
+        counted = {"inside": len(said.include), "outside": len(said.exclude), "stroke" + "s" * (strokes > 1): strokes}
         words = [f"{number} {what}" for what, number in counted.items() if number] + ["a box"] * (said.box is not None)
         return {
             "told": self.tools.told,
-            "said": ", ".join(words) if lesions.measures else "",
+            "said": ", ".join(words) + " \u2026" * lesions.asking if lesions.measures else "",
             "tool": self.tools.tool,
             "can_undo": lesions.can_undo,
             "can_redo": lesions.can_redo,

@@ -9,6 +9,7 @@ from typing import Any
 
 from asap.commands.folder import prepare_folder
 from asap.commands.segment_options import SegmentCommand
+from asap.commands.segment_prompt import said_in
 from asap.errors import InputError
 from asap.figures import segments_png
 from asap.inference.course import Progress, no_progress
@@ -21,7 +22,7 @@ from asap.io.nifti_write import write_nifti
 from asap.io.seg_nrrd import write_seg_nrrd
 from asap.io.segments import mask_set
 from asap.models.load_unetr import LoadedUnetr
-from asap.prompt import Point, Prompt
+from asap.prompt import Prompt
 from asap.segmentation import Segment, Segmentation
 from asap.text.read import read_sentence
 from asap.volume import Volume
@@ -37,15 +38,15 @@ def segment_to_folder(
 
     Raises InputError (not a chest, unknown target, a sentence without a place) before anything is written.
     """
-    points, excluded = (tuple(point_of(text) for text in texts) for texts in (command.point, command.exclude))
-    prompted = command.sentence is not None or bool(points)
+    said = said_in(command)
+    prompted = bool(said) or command.sentence is not None
     targets = tuple(word.strip() for word in command.targets.split(",")) if command.targets is not None else ()
     features = engine.encode(volume, progress=progress)
     result = Segmentation(volume.shape, volume.affine, ())
     if targets or not prompted:
         result = engine.segment(volume, targets or engine.organs.known, progress=progress)
     if prompted:
-        lesion = engine.segment_prompted(volume, features, _prompt(engine, features, command.sentence, points, excluded))
+        lesion = engine.segment_prompted(volume, features, _prompt(engine, features, command.sentence, said))
         if lesion is not None:
             result = result.with_segment(lesion)
     model = {"name": engine.grounder.name, "weights_sha256": engine.grounder.weights_sha256}
@@ -56,7 +57,7 @@ def segment_by_unetr(
     loaded: LoadedUnetr, volume: Volume, command: SegmentCommand, progress: Progress = no_progress
 ) -> dict[str, Any]:
     """The same with fine-tuned UNETR weights: their labels, without a prompt. Raises InputError before anything is written."""
-    if command.sentence is not None or command.point or command.exclude:
+    if command.sentence is not None or said_in(command):
         raise InputError("These weights segment their labels by themselves; sentences and points need a model such as asap-mini.")
     targets = tuple(word.strip() for word in command.targets.split(",")) if command.targets is not None else ()
     result = segment_whole(loaded, volume, targets, progress=progress)
@@ -64,24 +65,13 @@ def segment_by_unetr(
     return _write(model, volume.identity, volume, result, command)
 
 
-def point_of(text: str) -> Point:
-    """Three numbers of millimetres from text; InputError says how to write a point."""
-    try:
-        r, a, s = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError("A point is three RAS millimetres, written R,A,S; for instance --point=-84,31,112.") from error
-    return r, a, s
-
-
-def _prompt(
-    engine: Engine, features: StudyFeatures, text: str | None, points: tuple[Point, ...], excluded: tuple[Point, ...]
-) -> Prompt:
+def _prompt(engine: Engine, features: StudyFeatures, text: str | None, said: dict[str, Any]) -> Prompt:
     if text is None:
-        return Prompt(include=points, exclude=excluded)
+        return Prompt(**said)
     grounding = engine.ground(features, [read_sentence(text)])[0]
     if grounding.heatmap is None:
         raise InputError(f"The sentence has no place to segment: {grounding.reason}")
-    return Prompt(include=points, exclude=excluded, grounding=grounding)
+    return Prompt(**said, grounding=grounding)
 
 
 def segment_record(segment: Segment) -> dict[str, Any]:

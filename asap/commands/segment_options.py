@@ -18,13 +18,19 @@ class SegmentCommand:
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder for segments.json, label maps and a picture."""
     targets: Annotated[str | None, arg(metavar="NAME,...")] = None
-    """Organs, for instance lungs,heart,aorta. Without these, a sentence or a point: all organs the model knows."""
+    """Organs, for instance lungs,heart,aorta. Without these and without a lesion's place: all organs the model knows."""
     sentence: Annotated[str | None, arg(metavar="TEXT")] = None
     """A sentence of the report; its finding is segmented where it is true."""
     point: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="R,A,S")]] = ()
     """A point inside the lesion in RAS millimetres; may be given again. Write --point=-84,31,112 where it begins with a minus."""
     exclude: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="R,A,S")]] = ()
     """A point outside the lesion; may be given again."""
+    box: Annotated[str | None, arg(metavar="R,A,S,R,A,S")] = None
+    """Two opposite corners of a box along the scan's own axes; nothing outside it belongs to the lesion."""
+    scribble: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="'R,A,S R,A,S ...'")]] = ()
+    """A line inside the lesion, from point to point; may be given again."""
+    exclude_scribble: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="'R,A,S R,A,S ...'")]] = ()
+    """A line outside the lesion; may be given again."""
     model: Annotated[str, arg(metavar="NAME")] = "asap-mini"
     """Name of a model, or a folder with weights: a model's, or those of a fine-tuned UNETR."""
     json: bool = False

@@ -176,7 +176,7 @@ def prepare_lesion(request: LesionRequest) -> Answer:
             previous=before,
         )
         case.progress("segmenting", 0.0)
-        found = case.engine.segment_prompted(case.volume(), case.features, prompt)
+        found = case.engine.segment_prompted(case.volume(), case.features, prompt, between_blocks=case.pause)
         since = (request.base, known) if changed is None and known is not None else (None, None)
         return {"segments": [] if found is None else [segment_record(case, found, *since)]}
 
