@@ -74,7 +74,7 @@ class Cases:
         """The study for this volume: known already, held by the server, or uploaded now. Raises ClientError or Cancelled."""
         with self._turn(cancel):
             stamp = (*source.image.stamp, model.spacing_mm, model.antialias)
-            known = self._by_stamp.get(stamp)
+            known = self._by_stamp.get(stamp) or self._by_stamp.get((*source.image.stamp, "full"))
             if known is None:
                 known = self._from_datastore(client, source, model, tell, cancel)
                 known = known or self._uploaded(client, source, model, tell, cancel)
