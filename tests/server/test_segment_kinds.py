@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from asap.client.segments import SegmentAnswer, SegmentPrompt, SegmentsAnswer, prompt_record, segments_answer
 from asap.client.wire import MaskBox, pack_mask
+from asap.errors import Cancelled
 from asap.prompt import Prompt
 from asap.segmentation import Segment, Segmentation
 from asap.volume import Volume
+from monailabel_app.server.kinds.segment import LesionRequest, PromptRecord, prepare_lesion
 from monailabel_app.server.revisions import Revisions, changed_box, whole_box
 from tests.server.front import Caller, Front, chest, running
 
@@ -120,6 +123,23 @@ def test_a_model_that_cannot_look_for_lesions_says_what_to_do_instead(front: Fro
     study = caller.upload()
     job = caller("POST", f"/studies/{study}/jobs", json={"task": "segment", "targets": ["lesions"]}).json()["job"]
     assert "point at one" in caller.wait(job, "failed")["error"]["message"]
+
+
+def test_a_lesion_that_is_given_up_stops_between_the_boxes_of_the_head() -> None:
+    class Growing:
+        def segment_prompted(self, *_case: Any, between_blocks: Callable[[], None]) -> None:
+            for _box in range(3):
+                between_blocks()
+
+    def given_up() -> None:
+        raise Cancelled("nobody waits for it")
+
+    request = LesionRequest(task="lesion", prompt=PromptRecord(include=[[0.0, 0.0, 0.0]]))
+    case: Any = SimpleNamespace(
+        engine=Growing(), volume=chest, features=None, revisions=Revisions(), progress=print, pause=given_up
+    )
+    with pytest.raises(Cancelled):
+        list(prepare_lesion(request)(case))
 
 
 def test_boxes_are_tight_and_nothing_changed_is_no_box() -> None:

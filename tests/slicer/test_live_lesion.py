@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from AsapSlicerLib import segment_list
-from AsapSlicerLib.cases import case_source
-from AsapSlicerLib.lesions import Step, merged
+from AsapSlicerLib.lesion_steps import Step, merged
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -75,10 +74,11 @@ class Reader:
     def replayed(self, prompts: list[SegmentPrompt]) -> NDArray[np.bool_]:
         """The mask that the server makes of these prompts, asked one after another from none."""
         logic, step = self.desk.widget.logic, None
-        study = logic.session.cases.open_full(logic.session.client, case_source(self.desk.ct), print, threading.Event()).study
+        plan = logic.session.plan(self.desk.ct, lambda: None)
+        study = plan.cases.open_full(plan.client, plan.source, plan.model, print, threading.Event()).study
         for prompt in prompts:
             base = None if step is None else step.answer.revision
-            (answer,) = logic.session.client.segment(study, prompt=prompt, base=base).segments
+            (answer,) = plan.client.segment(study, prompt=prompt, base=base).segments
             assert answer.base == base
             step = Step(prompt, *merged(step, answer), answer)
         whole = np.zeros(self.mask.shape, np.bool_)
