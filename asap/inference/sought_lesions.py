@@ -31,7 +31,7 @@ WORTH_A_LOOK = 0.08
 # Places of one finding on each side: with one, every second area of ground glass was missed; a third hardly found more.
 PLACES = 2
 # Unlike an answer, an outline claims nothing: a person looks at it, and a glance costs less than a lesion that was missed.
-OUTLINED_FROM = 0.2
+OUTLINED_FROM = 0.3
 # A sentence speaks of a finding's best place. About another place it is asked alone, within this distance.
 OF_ONE_PLACE_MM = 30.0
 SAME_PEAK_MM = 12.0

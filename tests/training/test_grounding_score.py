@@ -71,7 +71,9 @@ def test_the_pool_leaves_out_small_nodules_and_organs() -> None:
 
     assert query("nodule", 8.0).pooled
     assert not query("nodule", 7.9).pooled
-    assert query("nodule", 7.9).row == "nodule < 8 mm"
+    rows = {extent: query("nodule", extent).row for extent in (7.9, 8.0, 15.0, 15.1)}
+    assert list(rows.values()) == ["nodule < 8 mm", "nodule 8-15 mm", "nodule 8-15 mm", "nodule > 15 mm"]
+    assert query("mass", 40.0).row == "mass"
     assert query("ground_glass", 5.0).pooled
     assert not query("heart", 90.0).pooled
     assert query("heart", 90.0).organ

@@ -1,6 +1,7 @@
 """Turn a trained `asap-mini` into the packaged model: fit its confidence on held-out generated cases and write the weights.
 
 asap-train export --run DIR --cases DIR --out asap/weights/asap-mini
+asap-train export --packaged asap/weights/asap-mini --cases DIR --out asap/weights/asap-mini      its confidence alone, anew
 """
 
 from __future__ import annotations
@@ -15,26 +16,28 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from asap.grounding import Grounding
 from asap.inference.calibration import best_log_odds, concept_of
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import MiniGrounder
+from asap.models.load import LoadedMini, load_model
 from asap.models.mini import AsapMini
 from asap.models.weights import write_weights
-from asap.phantom.case import PhantomCase, absent_queries, retold
+from asap.phantom.case import retold
 from asap.phantom.case_files import load_case
-from asap.phantom.sentences import PhantomSentence
 from asap.report import Sentence
 from asap.text.read import read_sentence
-from asap.volume import apply_affine
 from asap_training.config import MiniRecipe
 from asap_training.grounding_score import STRICT_MM, distance_mm
 from asap_training.loop.checkpoint import newest_average
+from asap_training.scoring_cases import generated_case
 
 SOURCE = "Trained from scratch by asap_training.train_mini on generated chest CTs (asap.phantom); no patient data."
 LICENCE = "Apache-2.0"
 SMALLEST_GROUP = 20
+CALIBRATION_STREAM = 1  # wordings; scoring draws from another
+# (concept, log-odds, whether the finding is there and the peak strict)
+Observation = tuple[str, float, bool]
 
 
 def averaged_model(run: Path, recipe: MiniRecipe) -> AsapMini:
@@ -44,22 +47,34 @@ def averaged_model(run: Path, recipe: MiniRecipe) -> AsapMini:
     return model
 
 
-def observations(engine: Engine, folder: Path) -> Iterator[tuple[str, float, bool]]:
-    """(concept, log-odds, finding there and peak strict) over held-out cases: true sentences, and as many false ones."""
+def packaged_model(folder: Path) -> AsapMini:
+    """The model of a folder; ValueError for another architecture."""
+    loaded = load_model(folder)
+    if not isinstance(loaded, LoadedMini):
+        raise ValueError("only asap-mini's confidence is fitted here")
+    return loaded.model
+
+
+def observations(engine: Engine, folder: Path) -> Iterator[Observation]:
+    """Held-out cases: each true sentence on its scan, and on the twin without the finding, where it is false.
+
+    The twin is what a confidence is held against: the same chest, asked about the same place. Sentences false of some chest at
+    random are told more easily, and a curve fitted to them states too little of what is there.
+    """
     for path in sorted(folder.glob("case-*")):
         case = load_case(path)
-        rng = np.random.default_rng(int(path.name.removeprefix("case-")))
-        features = engine.encode(case.volume)
-        told = [s for s in retold(case, rng, held_out_phrasing=True).sentences if s.region is not None and s.region.any()]
-        yield from (_observed(engine, features, s, case) for s in told if read_sentence(s.text).localisable)
-        false = absent_queries(case, rng, len(told), held_out_phrasing=True)
-        yield from (_observed(engine, features, s, case) for s in false if read_sentence(s.text).localisable)
-
-
-def _observed(engine: Engine, features: StudyFeatures, phrase: PhantomSentence, case: PhantomCase) -> tuple[str, float, bool]:
-    sentence = read_sentence(phrase.text)
-    answer = engine.ground(features, [sentence])[0]
-    return concept_of(sentence), log_odds_of(engine, features, sentence), _strict(answer, phrase, case)
+        rng = np.random.default_rng([int(path.name.removeprefix("case-")), CALIBRATION_STREAM])
+        scored = generated_case(path.name, retold(case, rng, held_out_phrasing=True))
+        features, twin_features = engine.encode(scored.volume), engine.encode(scored.twin)
+        for query in scored.queries:
+            sentence = read_sentence(query.text)
+            if not sentence.localisable:
+                continue
+            concept = concept_of(sentence)
+            strict = distance_mm(engine.ground(features, [sentence])[0], query.region_mm) <= STRICT_MM
+            yield concept, log_odds_of(engine, features, sentence), strict
+            if not query.in_twin:
+                yield concept, log_odds_of(engine, twin_features, sentence), False
 
 
 def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> float:
@@ -70,14 +85,7 @@ def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> 
     return best_log_odds(match_SN).item()
 
 
-def _strict(answer: Grounding, phrase: PhantomSentence, case: PhantomCase) -> bool:
-    if phrase.region is None:
-        return False
-    region_mm = apply_affine(case.volume.affine, np.argwhere(phrase.region).astype(np.float64))
-    return distance_mm(answer, region_mm) <= STRICT_MM
-
-
-def fit(rows: list[tuple[str, float, bool]]) -> dict[str, object]:
+def fit(rows: list[Observation]) -> dict[str, object]:
     """Logistic curve with a shrunken offset for each concept that was seen at least twenty times."""
     counts = {name: sum(row[0] == name for row in rows) for name in {row[0] for row in rows}}
     concepts = sorted(name for name, count in counts.items() if count >= SMALLEST_GROUP)
@@ -101,13 +109,16 @@ def fit(rows: list[tuple[str, float, bool]]) -> dict[str, object]:
 def main() -> None:
     """Calibrate the newest checkpoint of a run and write the packaged weights in bfloat16."""
     parser = argparse.ArgumentParser(description="Calibrate and package asap-mini.")
-    parser.add_argument("--run", type=Path, required=True)
+    weights = parser.add_mutually_exclusive_group(required=True)
+    weights.add_argument("--run", type=Path, help="folder of a run; its newest averaged weights are packaged")
+    weights.add_argument("--packaged", type=Path, help="folder of a packaged model; only its confidence is fitted anew")
     parser.add_argument("--cases", type=Path, required=True, help="generated cases whose seeds were not trained on")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     recipe = MiniRecipe()
     # Rounded to bfloat16 first: the confidence is fitted to the weights that are shipped.
-    model = averaged_model(arguments.run, recipe).to(torch.bfloat16).float()
+    model = packaged_model(arguments.packaged) if arguments.run is None else averaged_model(arguments.run, recipe)
+    model = model.to(torch.bfloat16).float()
     engine = Engine(MiniGrounder(model, name="asap-mini", weights_sha256="", calibration=None))
     rows = list(observations(engine, arguments.cases))
     calibration = fit(rows)
@@ -117,7 +128,7 @@ def main() -> None:
         {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()},
         name="asap-mini",
         architecture="asap-mini",
-        config=asdict(recipe.model),
+        config=asdict(model.config),
         source=SOURCE,
         licence=LICENCE,
         calibration=calibration,

@@ -29,6 +29,7 @@ LESION_KINDS = frozenset({"nodule", "mass", "consolidation", "ground_glass"})
 LUNGS = {"left_lung": "lung", "right_lung": "lung"}
 ORGAN_KINDS = frozenset({"heart", "aorta", "trachea", "spine", "liver", "stomach", "lung"})
 SMALLEST_POOLED_NODULE_MM = 8.0
+LARGE_NODULE_MM = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,13 @@ class Query:
 
     @property
     def row(self) -> str:
-        """The table's row: small nodules have one of their own."""
-        return "nodule < 8 mm" if self.kind == "nodule" and not self.pooled else self.kind
+        """The table's row: nodules have three, by their longest side."""
+        if self.kind != "nodule":
+            return self.kind
+        small, large = (f"{limit_mm:.0f}" for limit_mm in (SMALLEST_POOLED_NODULE_MM, LARGE_NODULE_MM))
+        if not self.pooled:
+            return f"nodule < {small} mm"
+        return f"nodule > {large} mm" if self.extent_mm > LARGE_NODULE_MM else f"nodule {small}-{large} mm"
 
 
 @dataclass(frozen=True, eq=False)
