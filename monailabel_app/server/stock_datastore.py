@@ -13,6 +13,7 @@ from monailabel.interfaces.utils.app import app_instance
 
 from asap.io.read import read_labels, read_volume
 from monailabel_app.lib.datastores import Datastore
+from monailabel_app.lib.submitted_segments import SEGMENT_EXTENSIONS, write_submitted
 from monailabel_app.server.service_errors import ServiceError
 from monailabel_app.server.stock_names import (
     VOLUME_EXTENSIONS,
@@ -86,16 +87,23 @@ def check_image(image: str, check_sum: str | None = None) -> None:
 def save_label(
     image: str, label: Annotated[UploadFile, File()], tag: str = "final", params: Annotated[str, Form()] = "{}"
 ) -> dict[str, Any]:
-    """Keep a label of an image under a tag."""
+    """Keep a label of an image under a tag; segments (DICOM SEG, .seg.nrrd) as a label image with their names."""
     held = _datastore()
-    extension, tag, info = checked_extension(label), checked_tag(tag), json_object(params)
+    extension = checked_extension(label, (*SEGMENT_EXTENSIONS, *VOLUME_EXTENSIONS))
+    tag, info = checked_tag(tag), json_object(params)
     _check_held(held, image)
     upload = stored_upload(label, extension)
+    drawn = upload
     try:
-        read_labels(upload)
-        saved = held.save_label(image, str(upload), tag, info)
+        if extension in SEGMENT_EXTENSIONS:
+            drawn = upload.with_name(f"{upload.name}.nii.gz")
+            info = {**info, "label_names": write_submitted(upload, read_volume(held.image_path(image)), drawn)}
+        else:
+            read_labels(upload)
+        saved = held.save_label(image, str(drawn), tag, info)
     finally:
-        upload.unlink(missing_ok=True)
+        for path in {upload, drawn}:
+            path.unlink(missing_ok=True)
     app_instance().on_save_label(image, saved)
     return {"image": image, "label": saved}
 

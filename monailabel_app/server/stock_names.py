@@ -34,12 +34,12 @@ def checked_tag(tag: str) -> str:
     return tag
 
 
-def checked_extension(upload: UploadFile) -> str:
-    """The extension of an uploaded volume or label. Of the client's file name nothing else is used."""
+def checked_extension(upload: UploadFile, extensions: tuple[str, ...] = VOLUME_EXTENSIONS) -> str:
+    """The extension of an uploaded volume or label, the first that fits. Of the client's file name nothing else is used."""
     name = (upload.filename or "").lower()
-    extension = next((known for known in VOLUME_EXTENSIONS if name.endswith(known)), None)
+    extension = next((known for known in extensions if name.endswith(known)), None)
     if extension is None:
-        raise ServiceError(422, "unprocessable", f"Send a file whose name ends in {', '.join(VOLUME_EXTENSIONS)}.")
+        raise ServiceError(422, "unprocessable", f"Send a file whose name ends in {', '.join(extensions)}.")
     return extension
 
 
