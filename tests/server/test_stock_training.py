@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from asap.io.nifti_write import write_nifti
 from asap.io.read import read_labels
 from asap.phantom.case import PhantomCase, generate_case
 from asap.volume import to_int16
+from asap_training.data.labelled_cases import LabelledCase
+from asap_training.finetune_segmentation import held_out
 from tests.server.http_requests import ask, ask_json
 from tests.server.live import LiveServer, live_server
 
@@ -60,6 +64,42 @@ def until(happened: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.3)
 
 
+def logged_steps(server: LiveServer) -> list[int]:
+    """Steps that the one run there was wrote down, in the order written; every tenth is."""
+    (run,) = (server.studies / ".asap-training" / "asap-mini").glob("run-*")
+    return [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def steps_told(record: dict[str, Any]) -> list[int]:
+    return [int(line.split()[1].split("/")[0]) for line in record["details"] if line.startswith("step")]
+
+
+def finished(client: Any, steps: int, **more: Any) -> dict[str, Any]:
+    """The record of a run from its start to its end."""
+    client.train_start(MODEL, {MODEL: {"steps": steps, **more}})
+    until(lambda: not client.train_status(check_if_running=True), 600)
+    record: dict[str, Any] = client.train_status()
+    assert record["status"] == "DONE", record
+    return record
+
+
+def _goes_on_where_it_was_stopped(server: LiveServer, admin: Any) -> None:
+    """A run far too long to end by itself: how fast the machine is decides nothing."""
+    long = {MODEL: {"steps": 5000}}
+    assert admin.train_start(MODEL, long)["status"] == "RUNNING"
+    until(lambda: max(steps_told(admin.train_status()), default=0) >= 12, 600)
+    assert admin.train_stop()["status"] == "STOPPED"
+    until(lambda: not admin.train_status(check_if_running=True), 60)
+    reached = max(steps_told(admin.train_status()))
+    admin.train_start(MODEL, long)
+    until(lambda: steps_told(admin.train_status()), 600)
+    assert min(steps_told(admin.train_status())) > reached
+    admin.train_stop()
+    until(lambda: not admin.train_status(check_if_running=True), 60)
+    assert logged_steps(server)[:2] == [0, 10]
+    assert logged_steps(server) == sorted(set(logged_steps(server))), "no step was taken twice"
+
+
 @pytest.mark.timeout(900)
 def test_labels_are_learnt_stopped_taken_up_again_and_used(
     server: LiveServer, cases: dict[str, tuple[Path, PhantomCase]], tmp_path: Path
@@ -73,33 +113,64 @@ def test_labels_are_learnt_stopped_taken_up_again_and_used(
     for name in names[:2]:
         _submit(reader, name, cases[name][1], tmp_path)
     assert reader.next_sample("combined", {})["id"] == names[2]
-    started = admin.train_start(MODEL, {"steps": 24})
-    assert started["status"] == "RUNNING"
-    until(lambda: any(line.startswith("step") for line in admin.train_status()["details"]), 300)
-    stopped = admin.train_stop()
-    assert stopped["status"] == "STOPPED"
-    until(lambda: not admin.train_status(check_if_running=True), 60)
-    reached = int(stopped["details"][-1].split()[1].split("/")[0]) if stopped["details"][-1].startswith("step") else 0
-    admin.train_start(MODEL, {MODEL: {"steps": 24}})
-    until(lambda: not admin.train_status(check_if_running=True), 600)
-    record = admin.train_status()
-    assert record["status"] == "DONE", record
+    _goes_on_where_it_was_stopped(server, admin)
+    record = finished(admin, 16)
     assert record["outcome"]["accepted"] is True
-    steps = [int(line.split()[1].split("/")[0]) for line in record["details"] if line.startswith("step")]
-    assert steps[-1] == 24
-    assert reached < 7 or min(steps) > reached, "the record keeps the last twenty lines"
     info = reader.info()
     assert info["models"][MODEL]["labels"] == {"Heart": 1, "Liver": 2}
     assert info["train_stats"][MODEL]["learnt_from"] == 1
     path, document = reader.infer(MODEL, names[2], {})
     labels, _ = read_labels(Path(path))
     assert labels.shape == cases[names[2]][1].volume.shape
-    assert set(document["label_names"]) <= {"Heart", "Liver"}
-    for strategy in ("random", "uncertainty", "diversity", "combined"):
-        assert reader.next_sample(strategy, {})["id"] == names[2]
+    assert set(document["label_names"]) == {"Heart", "Liver"}
+    assert {row["name"]: row["type"]["meaning"] for row in document["segments"]} == {"Heart": "Heart", "Liver": "Liver"}
     _scores_are_noted(server, names, record["outcome"]["score"])
+    _a_worse_model_is_not_taken(server, reader, admin, cases, tmp_path)
+    _strategies_choose_by_what_they_say(server, reader, tmp_path)
     for path_of_ours in server.studies.rglob("*"):
         assert path_of_ours.suffix != ".part"
+
+
+def _a_worse_model_is_not_taken(
+    server: LiveServer, reader: Any, admin: Any, cases: dict[str, tuple[Path, PhantomCase]], folder: Path
+) -> None:
+    """Somebody mixes up two names in all that is learnt from; what is scored on is right. Unlabelled images are used too."""
+    head = server.studies / ".asap-training" / "asap-mini" / "head"
+    before, used = reader.info()["models"][MODEL]["card"]["weights_sha256"], _contents(head)
+    labelled = list(cases)[:2]
+    train, _ = held_out([LabelledCase("", f"{name}.nii.gz", *[torch.zeros(1)] * 2, None) for name in labelled])
+    for case in train:
+        name = case.image.removesuffix(".nii.gz")
+        _submit(reader, name, cases[name][1], folder, heart=2, liver=1)
+    record = finished(admin, 8, semi_supervised=True)
+    assert record["request"]["semi_supervised"] is True
+    assert steps_told(record) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert record["outcome"]["accepted"] is False
+    assert record["outcome"]["score"] < record["outcome"]["old_score"]
+    assert reader.info()["models"][MODEL]["card"]["weights_sha256"] == before
+    assert _contents(head) == used
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _strategies_choose_by_what_they_say(server: LiveServer, reader: Any, folder: Path) -> None:
+    """Further studies of which the last run is made to have said something that is known."""
+    known = {"twin": (0.9, [0.1, 0.0]), "far": (0.2, [5.0, 5.0]), "both": (0.8, [4.5, 4.5]), "neither": (0.1, [0.2, 0.1])}
+    small = folder / "small.nii.gz"
+    write_nifti(small, np.zeros((4, 4, 4), np.int16), np.eye(4))
+    for name in known:
+        reader.upload_image(str(small), name)
+    labelled = reader.next_sample("uncertainty", {})  # of the images of the last run only one is without a label
+    unlabelled = {labelled["id"], *known}
+    rows = {f"{name}.nii.gz": {"uncertainty": doubt, "feature": feature} for name, (doubt, feature) in known.items()}
+    for name in SEEDS:
+        rows[f"case{name}.nii.gz"] = {"uncertainty": 0.0, "feature": [0.0, 0.0]}
+    (server.studies / ".asap-training" / "asap-mini" / "scores.json").write_text(json.dumps(rows))
+    chosen = {strategy: reader.next_sample(strategy, {})["id"] for strategy in ("uncertainty", "diversity", "combined")}
+    assert chosen == {"uncertainty": "twin", "diversity": "far", "combined": "both"}
+    assert {reader.next_sample("random", {})["id"] for _ in unlabelled} == unlabelled, "those not offered yet come first"
 
 
 def _scores_are_noted(server: LiveServer, names: list[str], held_out: float) -> None:
@@ -132,9 +203,9 @@ def test_nonsense_is_refused(server: LiveServer) -> None:
     assert ask(server, "DELETE", "/scoring/").status == 404
 
 
-def _submit(client: Any, name: str, case: PhantomCase, folder: Path) -> None:
+def _submit(client: Any, name: str, case: PhantomCase, folder: Path, *, heart: int = 1, liver: int = 2) -> None:
     label = folder / f"{name}-label.nii.gz"
-    drawn = case.organs["heart"].astype(np.uint8) + 2 * case.organs["liver"].astype(np.uint8)
+    drawn = (heart * case.organs["heart"] + liver * case.organs["liver"]).astype(np.uint8)
     write_nifti(label, drawn, case.volume.affine)
     info = {"label_info": [{"name": "Heart", "idx": 1}, {"name": "Liver", "idx": 2}]}
     client.save_label(name, str(label), params=info)
