@@ -2,7 +2,7 @@
 
 asap-train finetune finding-head --cases DIR [DIR ...] --inputs DIR --out DIR [--twins-every N] [--steps N] [--model NAME]
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--model NAME] [--out DIR]
-asap-train finetune segmentation --cases dataset.json --out DIR [--model NAME --method semi-supervised --labelled N --steps N]
+asap-train finetune segmentation --cases dataset.json --out DIR [--model NAME --recipe NAME --method semi-supervised | --score]
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
