@@ -29,7 +29,7 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     (
-        "Lesions",
+        "Lesions and segments",
         (
             ("X", "new lesion: the next click in a slice makes it"),
             ("Click", "that place belongs to the lesion; Shift+click: it does not"),
