@@ -19,8 +19,7 @@ from AsapSlicerLib.resample import resample_for_model
 
 from asap.inference.load import load_engine
 from asap.io.nifti import write_nifti
-from asap.io.read import read_volume
-from asap.io.seg_nrrd import read_seg_nrrd
+from asap.io.read import read_labels, read_volume
 from asap.phantom.case import generate_case
 from asap.text.read import read_report
 from asap.volume import Affine, Volume, apply_affine, to_int16
@@ -165,12 +164,11 @@ def test_the_next_case_is_opened_segmented_submitted_and_followed_by_another(ser
     assert desk.study in set(images) - {first}
     assert errors == []
     (kept,) = server.studies.glob("labels/final/*")
-    back = read_seg_nrrd(kept)
-    assert [(one.label, one.kind.type.meaning) for one in back.masks] == [("Heart", "Heart")]
-    np.testing.assert_array_equal(back.masks[0].mask, drawn > 0)
-    np.testing.assert_allclose(back.affine, images[first].affine, atol=1e-3)
+    labels, affine = read_labels(kept)
+    np.testing.assert_array_equal(labels, drawn)
+    np.testing.assert_allclose(affine, images[first].affine, atol=1e-3)
     index = json.loads((server.studies / "datastore_v2.json").read_text())
-    assert index["objects"][first]["labels"]["final"]["info"]["label_info"] == [{"name": "Heart", "idx": 1}]
+    assert index["objects"][first]["labels"]["final"]["info"]["label_names"] == {"Heart": 1}
     logic.close()
 
 
