@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from asap.cli import main
-from asap.client import AsapClient, Progress
 from asap.inference.engine import Engine
 from asap.inference.load import load_engine
 from asap.inference.whole_volume import segment_whole
@@ -115,16 +114,14 @@ def test_a_fine_tuned_unetr_answers_with_what_asap_segment_writes(
 def test_our_client_gets_the_same_labels_and_a_wrong_one_is_refused(
     live: LiveServer, study: str, phantom: tuple[Path, Volume], unetr: Path
 ) -> None:
-    told: list[Progress] = []
     with closing(AsapClient(live.url, live.token)) as client:
         (offered,) = client.info().label_models
         case = client.open_datastore_study(study)
-        answer = client.segment(case, targets=offered.labels, model=offered.name, progress=told.append)
+        answer = client.segment(case, targets=offered.labels, model=offered.name)
     truth = segment_whole(load_unetr(unetr), phantom[1])
     assert [segment.name for segment in answer.segments] == [segment.name for segment in truth.segments] == list(LABELS)
     for segment in answer.segments:
         assert (drawn(np.zeros(truth.shape, dtype=np.bool_), segment.box) == truth.mask(segment.name)).all()
-    assert told
     refused = ask_form(live, "POST", f"/infer/{NAME}?image={study}", {"params": '{"targets": "hart"}'})
     assert refused.status == 422
     assert "know Heart, Odd thing" in refused.body.decode()
