@@ -51,7 +51,7 @@ def sought_lesions(
         progress("looking for findings", share)
         pause()
     estimates = [found for concept in WORDINGS if concept in LESIONS for found in reader.places(concept, PLACES, SAME_PLACE_MM)]
-    if all(estimate.probability is None for estimate in estimates):
+    if not estimates:
         raise InputError("This model is not calibrated to look for lesions by itself; point at one or name it in a sentence.")
     return outlined(volume, estimates, ground, outline, progress=progress, pause=pause)
 

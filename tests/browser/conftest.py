@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,20 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
+
+
+@contextmanager
+def encoded_page(chromium: Any, folder: Path, volume: Path) -> Iterator[Tab]:
+    """A work bench of its own with a CT that is encoded, and no report; skipped where bench or server is not installed."""
+    pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
+    pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
+    with running_bench(folder, str(volume)) as bench:
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        tab = Tab(page)
+        tab.go(bench.address)
+        page.wait_for_selector("text=The model saw", timeout=ENCODED_MS)
+        yield tab
+        page.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.browser.audit import violations
-from tests.browser.bench import EDGE_PX, Tab, running_bench
-from tests.browser.conftest import ENCODED_MS
+from tests.browser.bench import EDGE_PX, Tab
+from tests.browser.conftest import encoded_page
 from tests.reference import reference_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -23,15 +23,8 @@ STEP_PX = 22
 @pytest.fixture
 def tab(chromium: Any, tmp_path: Path) -> Iterator[Tab]:
     """The page with the tumour's CT, encoded."""
-    pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
-    pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
-    with running_bench(tmp_path / "bench", str(reference_data("ct/lung2_tumour/lung2_image.nrrd"))) as bench:
-        page = chromium.new_page(viewport={"width": 1440, "height": 900})
-        tab = Tab(page)
-        tab.go(bench.address)
-        page.wait_for_selector("text=The model saw", timeout=ENCODED_MS)
+    with encoded_page(chromium, tmp_path / "bench", reference_data("ct/lung2_tumour/lung2_image.nrrd")) as tab:
         yield tab
-        page.close()
 
 
 def told(tab: Tab, said: str) -> float:

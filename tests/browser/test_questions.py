@@ -12,8 +12,8 @@ import pytest
 from asap.io.nifti import write_nifti
 from asap.phantom.case import generate_case
 from tests.browser.audit import violations
-from tests.browser.bench import Tab, running_bench
-from tests.browser.conftest import ENCODED_MS
+from tests.browser.bench import Tab
+from tests.browser.conftest import encoded_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -24,17 +24,10 @@ EFFUSION = "Is there a pleural effusion?"
 @pytest.fixture
 def sick(chromium: Any, tmp_path: Path) -> Iterator[Tab]:
     """The page with a generated CT that has an effusion, encoded, and no report."""
-    pytest.importorskip("trame_slicer", reason="needs the work bench: pip install 'asap-ct[viewer]'")
-    pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
     volume = generate_case(7_900_100, required=("pleural_effusion", "mass")).volume
     write_nifti(tmp_path / "case.nii.gz", volume.hu, volume.affine)
-    with running_bench(tmp_path / "bench", str(tmp_path / "case.nii.gz")) as bench:
-        page = chromium.new_page(viewport={"width": 1440, "height": 900})
-        tab = Tab(page)
-        tab.go(bench.address)
-        page.wait_for_selector("text=The model saw", timeout=ENCODED_MS)
+    with encoded_page(chromium, tmp_path / "bench", tmp_path / "case.nii.gz") as tab:
         yield tab
-        page.close()
 
 
 def ask(tab: Tab, question: str, number: int) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 
 from asap.drafts import FindingEstimate
-from asap.errors import Cancelled
+from asap.errors import Cancelled, InputError
 from asap.grounding import Grounding, narrowed
 from asap.inference.course import no_progress
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.load import load_engine
-from asap.inference.sought_lesions import OUTLINED_FROM, by_place, covers, outlined, shared
+from asap.inference.sought_lesions import OUTLINED_FROM, by_place, covers, outlined, shared, sought_lesions
 from asap.pause import no_pause
 from asap.phantom.case import generate_case
 from asap.report import Side
@@ -69,6 +69,19 @@ def test_findings_of_one_place_are_one_lesion_named_only_when_the_name_is_likely
 @pytest.mark.parametrize("probability", [None, 0.05, OUTLINED_FROM - 0.01])
 def test_what_is_hardly_believed_is_not_outlined(probability: float | None) -> None:
     assert named([estimate("mass", "left", probability, (0, 0, 0))], []) == []
+
+
+def test_a_model_that_was_not_calibrated_says_so() -> None:
+    engine, features = encoded()
+    with pytest.raises(InputError, match="not calibrated to look"):
+        sought_lesions(
+            CT,
+            engine.findings.of(features),
+            partial(engine.ground, features),
+            lambda _grounding: None,
+            progress=no_progress,
+            pause=no_pause,
+        )
 
 
 def test_a_body_outlined_already_is_not_outlined_again() -> None:
