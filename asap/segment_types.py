@@ -97,6 +97,15 @@ LESIONS: dict[str, SegmentType] = {
     )
 }
 
+# Of labels that are none of ours, by their number. Chosen one after the other, each farthest from those before it in CIELAB, seen
+# with full colour vision and, for two thirds, without red or green cones; none is near grey (chroma over 42, lightness 55 to 88).
+LABEL_COLOURS: tuple[Colour, ...] = (
+    (255, 210, 0), (225, 15, 255), (15, 240, 210), (255, 15, 75), (195, 105, 195), (255, 210, 135),
+    (255, 90, 0), (255, 135, 150), (75, 225, 255), (45, 150, 90), (105, 180, 255), (240, 75, 150),
+    (195, 195, 75), (255, 165, 135), (150, 240, 180), (105, 165, 15), (255, 135, 210), (0, 180, 90),
+    (150, 120, 225), (255, 180, 45), (120, 195, 90), (0, 135, 255), (75, 240, 240), (255, 0, 225),
+)  # fmt: skip
+
 # One word for several segments, or another word for one.
 GROUPS: dict[str, tuple[str, ...]] = {
     "lungs": ("right_lung", "left_lung"),
@@ -124,6 +133,17 @@ def on_side(kind: SegmentType, side: Literal["left", "right"]) -> SegmentType:
     if kind.region is None:
         raise InputError(f"A segment of this kind ({kind.label}) has no organ of which there are two.")
     return replace(kind, region_modifier=LEFT if side == "left" else RIGHT)
+
+
+def label_type(name: str, number: int) -> SegmentType:
+    """The type of a label: ours where its name is one of ours, else a lesion in the colour of its number, from 1 on.
+
+    Colours come back after as many labels as there are `LABEL_COLOURS`.
+    """
+    key = "_".join(name.lower().split())
+    known = ORGANS.get(key) or LESIONS.get(key)
+    by_label = next((kind for kind in (*ORGANS.values(), *LESIONS.values()) if kind.label.lower() == name.lower()), None)
+    return known or by_label or replace(LESIONS["lesion"], colour=LABEL_COLOURS[(number - 1) % len(LABEL_COLOURS)])
 
 
 def lesion_type(concepts: tuple[str, ...]) -> SegmentType:

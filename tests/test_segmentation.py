@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asap.errors import InputError
-from asap.segment_types import GROUPS, LESIONS, ORGANS, lesion_type, organ_keys
+from asap.io.cielab import to_cielab
+from asap.segment_types import GROUPS, LABEL_COLOURS, LESIONS, ORGANS, label_type, lesion_type, organ_keys
 from asap.segmentation import Segmentation, dice, longest_diameter_mm, make_segment
 from asap.volume import Volume
 
@@ -89,3 +90,15 @@ def test_dice_of_halves() -> None:
     assert dice(ours, theirs) == 1.0
     ours[0], theirs[0, :2] = True, True
     assert dice(ours, theirs) == pytest.approx(2 * 2 / 6)
+
+
+def test_labels_that_are_none_of_ours_can_be_told_apart_and_from_the_ct() -> None:
+    kinds = [label_type(f"thing {number}", number) for number in range(1, len(LABEL_COLOURS) + 1)]
+    lab = np.array([to_cielab(kind.colour) for kind in kinds]) * [100 / 65535, 255 / 65535, 255 / 65535] - [0, 128, 128]
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + 999 * np.eye(len(lab))
+    assert apart[:8, :8].min() > 35
+    assert apart.min() > 15
+    assert np.hypot(lab[:, 1], lab[:, 2]).min() > 40, "a grey voxel looks like none of them"
+    assert label_type("thing", len(kinds) + 3) == label_type("thing", 3)
+    assert label_type("Right lung", 7) == label_type("right_lung", 1) == ORGANS["right_lung"]
+    assert label_type("mass", 2) == LESIONS["mass"]

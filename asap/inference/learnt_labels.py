@@ -21,7 +21,7 @@ from asap.models.segmentation_head import HeadConfig, SegmentationHead
 from asap.models.weights import read_weights, write_weights
 from asap.preprocess import GridConfig, to_network_grid
 from asap.resample import in_stored_order, place
-from asap.segment_types import LESIONS, ORGANS, SegmentType
+from asap.segment_types import label_type
 from asap.segmentation import Segmentation, make_segment
 from asap.volume import Affine, Volume, apply_affine
 
@@ -43,7 +43,7 @@ class LearntLabels:
         """Every label that is found, on the volume's own grid; labels do not overlap. features: of this volume and trunk."""
         image, voxel_affine = network_image(volume.reoriented_to_ras(), features, grid)
         share_CHWD = self.shares(image, network_cells(features)).numpy()
-        return segmentation_of(volume, share_CHWD, voxel_affine, self.labels, source=SOURCE)
+        return segmentation_of(volume, share_CHWD, voxel_affine, tuple(enumerate(self.labels, start=1)), source=SOURCE)
 
     @torch.inference_mode()
     def shares(self, image_11HWD: Tensor, cells_CABC: Tensor) -> Tensor:
@@ -53,17 +53,20 @@ class LearntLabels:
 
 
 def segmentation_of(
-    volume: Volume, share_CHWD: NDArray[np.float32], voxel_affine: Affine, labels: Sequence[str], *, source: str
+    volume: Volume, share_CHWD: NDArray[np.float32], voxel_affine: Affine, labels: Sequence[tuple[int, str]], *, source: str
 ) -> Segmentation:
-    """Labels (from class 1 on) where their share, on another grid along the volume's RAS axes, exceeds a half."""
+    """Labels (from class 1 on) where their share, on another grid along the volume's RAS axes, exceeds a half.
+
+    labels: number and name of each; the number is that of the model's own list, whatever part of it was asked for.
+    """
     ras = volume.reoriented_to_ras()
     placed = place(share_CHWD.shape[1:], voxel_affine, ras.shape, ras.affine)
     if placed is None:
         return Segmentation(volume.shape, volume.affine, ())
     segments = []
-    for number, name in enumerate(labels, start=1):
-        mask, start = in_stored_order(placed.mask(share_CHWD[number]), placed.start_ijk, volume)
-        segment = make_segment(volume, mask, kind_of(name), source=source, name=name, start_ijk=start)
+    for row, (number, name) in enumerate(labels, start=1):
+        mask, start = in_stored_order(placed.mask(share_CHWD[row]), placed.start_ijk, volume)
+        segment = make_segment(volume, mask, label_type(name, number), source=source, name=name, start_ijk=start)
         segments += [] if segment is None else [segment]
     return Segmentation(volume.shape, volume.affine, tuple(segments))
 
@@ -88,14 +91,6 @@ def uncertainty(share_CHWD: Tensor) -> float:
         return 0.0
     p = share_CHWD[:, ~sure].clamp_min(1e-6)
     return float(-(p * p.log()).sum(dim=0).mean() / np.log(len(p)))
-
-
-def kind_of(name: str) -> SegmentType:
-    """The type of a label's name: ours where it is one of ours, else a lesion of that name."""
-    key = "_".join(name.lower().split())
-    known = ORGANS.get(key) or LESIONS.get(key)
-    by_label = next((kind for kind in (*ORGANS.values(), *LESIONS.values()) if kind.label.lower() == name.lower()), None)
-    return known or by_label or LESIONS["lesion"]
 
 
 def write_learnt(folder: Path, state: dict[str, Tensor], config: HeadConfig, labels: Sequence[str], trunk_sha256: str) -> str:

@@ -53,7 +53,7 @@ def segment_whole(
     course.finish()
     kept = [number for number, name in enumerate(config.labels, start=1) if name in wanted]
     chosen = np.concatenate([share_CHWD[:1], share_CHWD[kept]])
-    return segmentation_of(volume, chosen, mapped.voxel_affine, [config.labels[n - 1] for n in kept], source=SOURCE)
+    return segmentation_of(volume, chosen, mapped.voxel_affine, [(n, config.labels[n - 1]) for n in kept], source=SOURCE)
 
 
 def check_labels(config: UnetrConfig, targets: Sequence[str]) -> None:

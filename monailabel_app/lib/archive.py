@@ -16,12 +16,12 @@ from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMwebClientX, DICOMWebDatastore
 
 from asap.errors import InputError
-from asap.inference.learnt_labels import kind_of
 from asap.io.dicom_seg import write_dicom_seg
 from asap.io.nifti import write_nifti
 from asap.io.read import read_labels, read_volume
 from asap.io.segments import MaskSet, NamedMask
 from asap.pause import Pause, no_pause
+from asap.segment_types import label_type
 from asap.volume import to_int16
 from monailabel_app.lib.archive_fetch import TimedSession, apart, keep_instances
 from monailabel_app.lib.label_names import label_names
@@ -151,7 +151,9 @@ class ArchiveDatastore(SharedIndex, DICOMWebDatastore):  # type: ignore[misc]
         labels, affine = read_labels(label)
         i, j, k = labels.shape
         named = label_names(info).items()
-        masks = tuple(NamedMask(name, labels == value, kind_of(name)) for value, name in named if (labels == value).any())
+        masks = tuple(
+            NamedMask(name, labels == value, label_type(name, value)) for value, name in named if (labels == value).any()
+        )
         series = self.image_path(image_id)
         seg = series.with_name(f".seg-{secrets.token_hex(8)}.dcm")
         try:

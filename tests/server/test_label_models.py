@@ -17,6 +17,7 @@ from asap.client.segments import segments_answer
 from asap.errors import InputError, WeightsError
 from asap.inference.whole_volume import segment_whole
 from asap.models.load_unetr import LoadedUnetr, load_unetr
+from asap.segment_types import LABEL_COLOURS
 from asap.volume import Volume
 from monailabel_app.lib.engines import engines, label_models
 from tests.server.front import Front, chest, running
@@ -81,12 +82,13 @@ def test_labels_are_what_the_network_draws_on_the_cases_own_voxels(front: Front,
         assert (drawn(np.zeros(volume.shape, dtype=np.bool_), segment.box) == wanted.mask(segment.name)).all()
     known, odd = answer.segments
     assert (known.type.meaning, odd.type.meaning) == ("Heart", "Lesion")
+    assert odd.colour == LABEL_COLOURS[1]
     assert (answer.model.name, answer.model.weights_sha256) == (NAME, loaded.weights_sha256)
     events = caller("GET", f"/jobs/{job}/events").text
     assert all(stage in events for stage in ("reading the volume", "resampling", "segmenting"))
     assert front.grounder.frugal == [], "the case was not encoded for it"
     one = segments_answer(caller("POST", f"/studies/{study}/jobs", json=asking(LABELS[1], wait_s=10)).json()["result"])
-    assert [segment.name for segment in one.segments] == [LABELS[1]]
+    assert [(segment.name, segment.colour) for segment in one.segments] == [(LABELS[1], odd.colour)], "asked for alone"
     organs = {"task": "segment", "targets": ["lungs"], "wait_s": 10}
     beside = segments_answer(caller("POST", f"/studies/{study}/jobs", json=organs).json()["result"])
     assert [segment.key for segment in beside.segments] == ["right_lung", "left_lung"]

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from asap import limits
 from asap.errors import InputError, LimitError
 from asap.inference.engine import Engine
-from asap.inference.learnt_labels import kind_of
 from asap.pause import Pause, no_pause
 from asap.prompt import Point, Prompt
-from asap.segment_types import LESIONS
+from asap.segment_types import LESIONS, label_type
 from asap.segmentation import Segment, Segmentation
 from asap.volume import Affine, Volume, apply_affine
 from monailabel_app.lib.drawn_segments import Drawing, DrawnSegments, continues, says_the_same
@@ -192,7 +191,7 @@ class ClickWork(SegmentWork):
         return self._draw(held, Prompt(include=inside, exclude=(*outside, *foreign), box=box), drawing)
 
     def _draw(self, held: Held, prompt: Prompt, drawing: Drawing) -> Segment | None:
-        name, kind = drawing.label, kind_of(drawing.label)
+        name, kind = drawing.label, label_type(drawing.label, 1)  # a stock client gives labels colours of its own
         segment = self._engine.segment_prompted(held.volume, held.features, prompt, name=name, kind=kind)
         if segment is None:
             self._drawn.forget(drawing)

@@ -7,11 +7,11 @@ from typing import Any
 from monailabel.interfaces.tasks.infer_v2 import InferType
 
 from asap.errors import InputError
-from asap.inference.learnt_labels import kind_of
 from asap.inference.whole_volume import check_labels, segment_whole
 from asap.io.read import read_volume
 from asap.models.load_unetr import MAX_LABEL_CHARS, MAX_LABELS, LoadedUnetr
 from asap.pause import Pause
+from asap.segment_types import label_type
 from monailabel_app.lib.infers.ground import NOTICE
 from monailabel_app.lib.infers.segment import FORMAT_KEYS, SegmentTask, SegmentWork, SlowWork
 from monailabel_app.lib.turns import Turns
@@ -37,7 +37,7 @@ class LabelsTask(SegmentTask):
 
     def info(self) -> dict[str, Any]:
         """What `/info` says of the task; its colours beside its labels."""
-        colours = {name: list(kind_of(name).colour) for name in self._loaded.config.labels}
+        colours = {name: list(label_type(name, n).colour) for n, name in enumerate(self._loaded.config.labels, start=1)}
         card = {"weights_sha256": self._loaded.weights_sha256}
         return {**super().info(), "colours": colours, "card": card, "notice": NOTICE}
 

@@ -8,8 +8,9 @@ from monailabel.interfaces.tasks.infer_v2 import InferType
 
 from asap.errors import InputError
 from asap.inference.engine import Engine
-from asap.inference.learnt_labels import LearntLabels, kind_of
+from asap.inference.learnt_labels import LearntLabels
 from asap.pause import Pause
+from asap.segment_types import label_type
 from monailabel_app.lib.infers.ground import NOTICE
 from monailabel_app.lib.infers.segment import FORMAT_KEYS, EngineTask, SegmentWork, SlowWork
 from monailabel_app.lib.learnt_heads import LearntHead
@@ -43,7 +44,7 @@ class LearntTask(EngineTask):
         head = self._learnt.head
         names = () if head is None else head.labels
         labels = {name: number for number, name in enumerate(names, start=1)}
-        colours = {name: list(kind_of(name).colour) for name in names}
+        colours = {name: list(label_type(name, number).colour) for name, number in labels.items()}
         card = {"weights_sha256": "" if head is None else head.weights_sha256, **self._learnt.last_outcome()}
         return {**super().info(), "labels": labels, "colours": colours, "card": card, "notice": NOTICE}
 
