@@ -5,10 +5,12 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 HEADLESS ?=
 PY := $(VENV)/bin/python
-# Two processes on two cores: one thread each.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
-# Twice quiet: errors only.
-PIP := $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Two processes on two cores: one thread each. A file is one process's; tests/conftest.py orders them.
+XDIST := -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(XDIST)
+# Twice quiet: errors only. Python compiles what is imported, a small part of what is installed.
+QUIET := -qq --disable-pip-version-check --no-compile
+PIP := $(PY) -m pip install $(QUIET) -c constraints.txt
 
 .PHONY: demo serve test environments quick check bench slicer-zip test-full test-numpy2 clean
 
@@ -50,7 +52,7 @@ bench: $(VENV)/.dev
 
 # The package without the server must also pass with numpy 2 and pydicom 3.
 test-numpy2: .venv-numpy2/.ready
-	OMP_NUM_THREADS=1 .venv-numpy2/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not long" tests/io tests/text tests/inference
+	OMP_NUM_THREADS=1 .venv-numpy2/bin/python -m pytest $(XDIST) -m "not slow and not long" tests/io tests/text tests/inference
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -75,7 +77,7 @@ $(VENV)/.dev: pyproject.toml training/pyproject.toml constraints.txt | $(VENV)/b
 .venv-numpy2/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-numpy2
 	grep -v -E '^(numpy|pydicom|pylibjpeg-openjpeg|highdicom)==' constraints.txt > .venv-numpy2/constraints.txt
-	.venv-numpy2/bin/python -m pip install -qq --disable-pip-version-check -c .venv-numpy2/constraints.txt \
+	.venv-numpy2/bin/python -m pip install $(QUIET) -c .venv-numpy2/constraints.txt \
 		"$(TORCH)" numpy==2.4.6 pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 highdicom==0.28.2 monai -e ".[dev-core]" -e ./training
 	touch $@
 

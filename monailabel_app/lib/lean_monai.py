@@ -11,8 +11,8 @@ import importlib
 import sys
 
 UNUSED = (
-    "ignite", "itk", "matplotlib", "mlflow", "onnx", "onnxruntime", "pandas", "skimage", "sklearn", "tensorboard", "tensorboardX",
-    "torchvision", "transformers",
+    "gdown", "ignite", "itk", "matplotlib", "mlflow", "onnx", "onnxruntime", "pandas", "scipy.signal", "skimage", "sklearn",
+    "tensorboard", "tensorboardX", "torchvision", "transformers",
 )  # fmt: skip
 
 

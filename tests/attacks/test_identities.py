@@ -175,7 +175,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     studies.mkdir()
     write_nifti(studies / "chest.nii.gz", chest.hu.astype(np.int16), chest.affine)
     image = (studies / "chest.nii.gz").read_bytes()
-    with live_server(tmp_path, "--models", "asap-test", "--sessions", "1000") as server:
+    with live_server(tmp_path, "--models", "asap-test", "--sessions", "1000", by_command=True) as server:
         session = {"X-ASAP-Session": ask_json(server, "POST", "/asap/v1/sessions", {"client": "x"}).json()["session"]}
         opened = ask_json(server, "POST", "/asap/v1/studies", {"datastore_id": "chest"}, headers=session)
         yield Place(server, session, opened.json()["study"], image, lambda who: image[:200] + who.all.encode())

@@ -36,7 +36,7 @@ def base_server(folder: Path, studies: Path) -> Iterator[LiveServer]:
     reference = Path(os.environ["ASAP_REFERENCE_DATA"])
     write_formula_weights(folder / "weights", (reference / "parity/cxrbert_wordpiece.json").read_text(encoding="utf-8"))
     words = ("--models", str(folder / "weights" / MODEL))
-    with live_server(folder / "server", *words, studies=studies, environment=THREADS) as server:
+    with live_server(folder / "server", *words, studies=studies, environment=THREADS, by_command=True) as server:
         yield server
 
 

@@ -146,7 +146,9 @@ def main() -> None:
         studies.mkdir()
         write_case(studies, "case", 3)
         print("a model that does nothing, 512 x 512 x 300 already there")
-        with live_server(Path(folder) / "ours", "--models", "asap-test", studies=studies, environment=THREADS) as server:
+        with live_server(
+            Path(folder) / "ours", "--models", "asap-test", studies=studies, environment=THREADS, by_command=True
+        ) as server:
             ours(server)
         with stock_server(Path(folder), studies) as url:
             infer_stock(url)

@@ -125,7 +125,7 @@ def main() -> None:
         folder = Path(name)
         write_formula_weights(folder, (reference / "parity/cxrbert_wordpiece.json").read_text(encoding="utf-8"))
         environment = {"ASAP_WEIGHTS": str(folder), "OMP_NUM_THREADS": "2"}
-        with live_server(folder / "server", "--models", "asap-base", environment=environment) as server:
+        with live_server(folder / "server", "--models", "asap-base", environment=environment, by_command=True) as server:
             scene = StudyScene([StillViewFactory()])
             node = scene.open(volume, "CT")
             desk = Desk(scene, AsapLogic(scene.mrml, lambda _url: True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from tests.thorax import thorax
 
 pytest.importorskip("monailabel", reason="needs the server: pip install 'asap-ct[server]'")
 
-KILLS = 10
 Left = tuple[str, str]  # a session and its study
 Work = Callable[[AsapClient, str, Callable[[Progress], None]], object]
 LONG_REPORT = [f"There is a nodule of {n} mm in the left lung." for n in range(1, 501)]
@@ -104,12 +102,6 @@ def killed_at_work(server: LiveServer) -> list[Left]:
     return [sending, encoding.left(), answering.left()]
 
 
-def processor_s(pid: int) -> float:
-    """Processor seconds of a process so far, which other work on the machine does not change much."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def check_nothing_is_left(server: LiveServer, sessions: list[Left], files: list[Path]) -> None:
     """The new server knows neither sessions nor studies and the old one's files are gone; it works."""
     assert not [path for path in files if path.exists()]
@@ -123,23 +115,19 @@ def check_nothing_is_left(server: LiveServer, sessions: list[Left], files: list[
     client.close()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("kills", [pytest.param(3, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.long)])
 @pytest.mark.timeout(1800)
-def test_killed_ten_times_during_upload_encode_and_answer(tmp_path: Path) -> None:
+def test_killed_again_and_again_during_upload_encode_and_answer(tmp_path: Path, kills: int) -> None:
     """Every kill meets all three; every restart is checked, and is the next to be killed."""
     sessions: list[Left] = []
     files: list[Path] = []
-    starts: list[tuple[float, float]] = []
-    for kill in range(KILLS + 1):
+    for kill in range(kills + 1):
         with live_server(tmp_path) as server:
-            starts.append((server.start_s, processor_s(server.pid)))
             check_nothing_is_left(server, sessions, files)
-            if kill < KILLS:
+            if kill < kills:
                 sessions = killed_at_work(server)
                 files = list(server.temp.iterdir())
                 assert files
             else:
                 assert server.stop() == 0
                 assert list(server.temp.iterdir()) == []
-    walls, processor = zip(*starts, strict=True)
-    print(f"{KILLS} kills; ready after {min(walls):.1f} to {max(walls):.1f} s, {min(processor):.1f} s of the processor at best")  # noqa: T201

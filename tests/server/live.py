@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.server.forked import Forked
+
 START_S = 600.0
 STOP_S = 20.0
 
@@ -30,7 +32,7 @@ class LiveServer:
     studies: Path
     log: Path
     temp: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     start_s: float
 
     @property
@@ -70,12 +72,15 @@ def live_server(
     studies: Path | str | None = None,
     environment: dict[str, str] | None = None,
     trust: Path | None = None,
+    by_command: bool = False,
     within: Sequence[str] = (),
 ) -> Iterator[LiveServer]:
-    """Start `python -m monailabel_app.serve` on a free port with a studies folder below `folder`; stop it at the end.
+    """Start `monailabel_app.serve` on a free port with a studies folder below `folder`; stop it at the end.
 
     arguments: further words of the command, for instance "--models", "asap-test". studies: another folder or a DICOMweb address.
-    trust: the certificate it serves with. within: a command that becomes the server, with another view of the disk.
+    environment: variables to add; those that imports read need `by_command`. trust: the certificate it serves with.
+    by_command: started as its command starts it and not forked from a process that has made its imports. within: a command that
+    becomes the server, with another view of the disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temp, log = folder / "temp", folder / "server.log"
@@ -84,20 +89,11 @@ def live_server(
         studies = folder / "studies"
         studies.mkdir(exist_ok=True)
     tokens = [folder / "token", folder / "admin-token"]
-    command: Sequence[str] = [
-        *within, sys.executable, "-m", "monailabel_app.serve", "--studies", str(studies), "--port", "0",
-        "--token-file", str(tokens[0]), "--admin-token-file", str(tokens[1]), *arguments,
-    ]  # fmt: skip
+    words = ["--studies", str(studies), "--port", "0", "--token-file", str(tokens[0]), "--admin-token-file", str(tokens[1])]
+    words += arguments
+    variables = {"OMP_NUM_THREADS": "1", **os.environ, "TMPDIR": str(temp), **(environment or {})}
     started = time.monotonic()
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env={"OMP_NUM_THREADS": "1", **os.environ, "TMPDIR": str(temp), **(environment or {})},
-            start_new_session=True,
-        )
+    process = _commanded(words, log, variables, within) if by_command or within else Forked(words, log, variables)
     try:
         url = _address(process, log, trust)
         yield LiveServer(
@@ -112,14 +108,22 @@ def live_server(
         process.wait(STOP_S)
 
 
-def _address(process: subprocess.Popen[bytes], log: Path, trust: Path | None) -> str:
+def _commanded(words: Sequence[str], log: Path, environment: dict[str, str], within: Sequence[str]) -> subprocess.Popen[bytes]:
+    command = [*within, sys.executable, "-m", "monailabel_app.serve", *words]
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
+
+
+def _address(process: subprocess.Popen[bytes] | Forked, log: Path, trust: Path | None) -> str:
     """The printed address, once health answers there."""
     trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=trust))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusting)
     end = time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
-        found = re.search(r"^ASAP server: (\S+)", log.read_text(errors="replace"), re.MULTILINE)
-        if found:
+        said = log.read_text(errors="replace") if log.exists() else ""
+        if found := re.search(r"^ASAP server: (\S+)", said, re.MULTILINE):
             with suppress(OSError, urllib.error.URLError):
                 opener.open(f"{found[1]}/asap/v1/health", timeout=5).close()
                 return found[1]

@@ -64,7 +64,7 @@ def test_the_command_line_becomes_the_server(tmp_path: Path) -> None:
 
 
 def test_a_server_stops_quickly_and_leaves_nothing(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
-    with live_server(tmp_path) as server:
+    with live_server(tmp_path, by_command=True) as server:
         private = [path for path in server.temp.iterdir() if path.name.startswith("asap-server-")]
         assert [path.stat().st_mode & 0o777 for path in private] == [0o700]
         made = ask_form(server, "PUT", "/session/", files={"files": ("a.nii.gz", phantom[0].read_bytes())})

@@ -190,7 +190,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         words = ("--models", options.model, "--sessions", str(2 * options.clients))  # one that is being closed still counts
-        with live_server(Path(folder), *words) as server:
+        with live_server(Path(folder), *words, by_command=True) as server:
             outcome = soak(server, clients=options.clients, seconds=60 * options.minutes)
     print(f"{options.clients} clients, {options.minutes} minutes, {options.model}")
     print(report(outcome))

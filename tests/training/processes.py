@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import multiprocessing
 import os
 import secrets
 import sys
@@ -21,14 +20,12 @@ from asap.errors import AsapError
 from asap_training.loop import distributed
 from asap_training.pretrain import RunOptions, main, run
 from asap_training.recipes import Recipe, asap_test
+from tests.forks import CONTEXT
 from tests.training.synthetic import SyntheticReports
 
 with suppress(ImportError):  # what a run imports late: paid for once, by the fork server
     importlib.import_module("torch._dynamo")
     importlib.import_module("torch.utils.tensorboard")
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
 
 
 def small(batch: int = 2, accumulation: int = 1) -> Recipe:

@@ -27,9 +27,10 @@ from asap_training.data.image import prepared_image
 from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, organ_labels
 from asap_training.data.organ_shares import organ_shares
 from asap_training.prepare import PrepareOptions, finish, main, prepare
+from tests.forks import CONTEXT
 from tests.training.data.raw_cases import FINDINGS, TEST_SPACING, chest, options, quiet, save_rows, tree, write_table
 from tests.training.data.test_organ_masks import recorded
-from tests.training.processes import CONTEXT, ended
+from tests.training.processes import ended
 
 
 def prepared(tmp_path: Path, count: int, chosen: PrepareOptions | None = None) -> Path:
@@ -281,11 +282,21 @@ def test_killed_fifty_times_over_500_volumes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_several_processes_give_the_same_bytes(tmp_path: Path) -> None:
-    table = write_table(tmp_path / "raw", 6)
-    prepare(plain_cases(table, 0.3), options(tmp_path / "one"), quiet)
-    subprocess.run(command(table, tmp_path / "two", "--processes", "2"), check=True, stderr=subprocess.DEVNULL)
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+def test_several_processes_that_ctrl_c_stops_go_on_to_the_same_bytes(tmp_path: Path) -> None:
+    """The signal comes to every process of a terminal while a program segments; the program ends, and no case is to blame."""
+    table, out = write_table(tmp_path / "raw", 6), tmp_path / "two"
+    write_nifti(tmp_path / "organs.nii", np.ones(chest().shape, np.uint8), chest().affine)
+    sent = str(tmp_path / "sent")
+    press = f"(os.path.exists({sent!r}) or (open({sent!r}, 'w').close(), os.killpg(0, signal.SIGINT), time.sleep(600)))"
+    run = recorded(tmp_path, f"import os, signal, time; {press}; shutil.copy({str(tmp_path / 'organs.nii')!r}, a.o)")
+    together = command(table, out, "--processes", "2", "--organs", "totalsegmentator", "--totalsegmentator", run)
+    stopped = subprocess.run(together, check=False, capture_output=True, text=True, start_new_session=True)
+    assert stopped.returncode == 143, stopped.stderr
+    assert "; the same command goes on from there." in stopped.stderr.splitlines()[-1]
+    assert not (out / cache.INDEX).exists()
+    subprocess.run(together, check=True, stderr=subprocess.DEVNULL)
+    assert prepare(plain_cases(table, 0.3), options(tmp_path / "one", OrganSettings("totalsegmentator", command=run)), quiet)
+    assert tree(tmp_path / "one") == tree(out)
 
 
 @pytest.mark.slow

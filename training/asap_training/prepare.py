@@ -40,7 +40,7 @@ from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, rea
 from asap_training.data.prepare_case import Preparer
 from asap_training.data.report_tokens import text_encoder_digest, tokenizer_digest
 from asap_training.data.splits import check_splits
-from asap_training.loop.stopping import Stop, stop_on_signals
+from asap_training.loop.stopping import Stop, preparing, stop_on_signals
 
 UNREADABLE_SHARE = 0.005
 VALID_SHARE = 0.05
@@ -135,8 +135,12 @@ def results(
                 if len(waiting) >= options.processes * ASKED_AHEAD:
                     yield from _ready(waiting)
             while waiting:
+                if stop.signal is not None:  # those that no process has begun are left for the next time
+                    waiting = {future: raw for future, raw in waiting.items() if not future.cancel()}
                 yield from _ready(waiting)
         except BrokenProcessPool as error:
+            if stop.signal is not None:  # it came to all processes before they had learnt to leave it to this one
+                return
             raise AsapError(
                 "A process of prepare was ended by the system, often for lack of memory; run it again with fewer --processes."
             ) from error
@@ -152,7 +156,7 @@ _preparers: list[Preparer] = []
 
 
 def _start_process(options: PrepareOptions) -> None:
-    torch.set_num_threads(1)
+    preparing()
     _preparers.append(preparer_of(options))
 
 

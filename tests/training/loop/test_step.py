@@ -19,7 +19,8 @@ from asap_training.loop.optim import adamw
 from asap_training.loop.step import prepared, train_step
 from asap_training.pretraining_model import PretrainingModel
 from asap_training.recipes import Recipe
-from tests.training.processes import CONTEXT, ended, places, small, take_place
+from tests.forks import CONTEXT
+from tests.training.processes import ended, places, small, take_place
 from tests.training.synthetic import SyntheticReports
 
 pytestmark = pytest.mark.slow

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from types import FrameType
 
 import torch
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
@@ -26,15 +31,33 @@ def reader(_worker: int) -> None:
     Some go to every process of a job (SLURM, a terminal), and the step under way still needs its readers; they end with the run.
     """
     torch.set_num_threads(1)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def preparing() -> None:
+    """What a process of a pool that prepares cases begins with: one thread, signals pass it by, it ends with the command.
+
+    Unlike one that ignores them it leaves the programs it starts, which may take minutes for a case, open to them.
+    """
+    torch.set_num_threads(1)
+    for number in SIGNALS:
+        signal.signal(number, lambda _number, _frame: None)
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
+
+
+def _end_with_the_command() -> None:
+    """A pool's process whose command was killed waits for work for ever."""
+    if (command := parent_process()) is not None:
+        command.join()
+        os._exit(1)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
     """Catch both signals inside the block."""
     stop = Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield stop
     finally:
