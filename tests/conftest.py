@@ -1,13 +1,16 @@
-"""Slow files begin first. Skips are named at the end of a run; where ASAP_SKIP_IS_FAILURE is set (in CI) they fail it."""
+"""Order, one thread, one seed. Skips are named at the end of a run; where ASAP_SKIP_IS_FAILURE is set (in CI) they fail it."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 from tests.slicer import translations
 
+# As in the servers that tests start: their answers are compared bit by bit. Before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before any test imports the module's sources, which bind Slicer's translator once.
 translations.install()
 
@@ -16,6 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests begin first: what is left for the end is quick, and no core waits long for the other's last file."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Untrained weights and random inputs are the same in every run, whatever ran before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

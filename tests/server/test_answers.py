@@ -179,12 +179,9 @@ WORDINGS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fine", [False, True])
-def test_the_shipped_model_stays_under_the_bar_on_generated_cases(fine: bool) -> None:
-    sizes = []
-    for seed in (70_001, 70_002):
-        case = generate_case(seed)
-        sizes.append(largest(mini(), case.volume, [s.text for s in case.sentences] + list(WORDINGS), fine=fine))
-    assert max(sizes) <= SENTENCE_BYTES
+def test_the_shipped_model_stays_under_the_bar_on_a_generated_case(fine: bool) -> None:
+    case = generate_case(70_001)
+    assert largest(mini(), case.volume, [s.text for s in case.sentences] + list(WORDINGS), fine=fine) <= SENTENCE_BYTES
 
 
 @pytest.mark.slow

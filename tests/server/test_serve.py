@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from asap.volume import Volume
+from tests.server.forked import Forked
 from tests.server.http_requests import ask, ask_form
 from tests.server.live import live_server
 from tests.server.tiny_unetr import NAME, tiny_unetr
@@ -32,6 +32,16 @@ def refused(*arguments: str, command: tuple[str, ...] = ("-m", "monailabel_app.s
     return done.stderr
 
 
+def refused_late(folder: Path, *arguments: str) -> str:
+    """The same of what it finds only after its imports."""
+    log = folder / "late.log"
+    server = Forked(["--token-file", str(folder / "new"), "--port", "0", *arguments], log, dict(os.environ))
+    assert server.wait(120) == 2
+    said = log.read_text()
+    assert "Traceback" not in said
+    return said
+
+
 def test_what_a_server_refuses_before_it_starts(tmp_path: Path) -> None:
     token = tmp_path / "token"
     assert "--token-file" in refused("--host", "0.0.0.0")
@@ -40,11 +50,11 @@ def test_what_a_server_refuses_before_it_starts(tmp_path: Path) -> None:
     token.chmod(0o644)
     assert "chmod 600" in refused("--token-file", str(token))
     assert "folder" in refused("--studies", str(tmp_path / "nowhere"))
-    assert "no model" in refused("--token-file", str(tmp_path / "new"), "--port", "0", "--models", "asap-nothing")
+    assert "no model" in refused_late(tmp_path, "--models", "asap-nothing")
     unetr = tiny_unetr(tmp_path)
     weights = next(unetr.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    said = refused("--token-file", str(tmp_path / "new"), "--port", "0", "--models", "asap-test", str(unetr))
+    said = refused_late(tmp_path, "--models", "asap-test", str(unetr))
     assert f"The fine-tuned UNETR in {NAME} cannot be served." in said
     assert said.count("asap: ") == 1
 
@@ -72,9 +82,7 @@ def test_a_server_stops_quickly_and_leaves_nothing(tmp_path: Path, phantom: tupl
         assert [path for path in server.temp.rglob("*.nii.gz")]
         assert server.token not in server.log.read_text()
         assert server.token not in Path(f"/proc/{server.pid}/cmdline").read_text()
-        start = time.monotonic()
-        assert server.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - start < 5
+        assert server.stop(signal.SIGTERM) == 0, "it was killed: it took longer than a user waits"
         assert list(server.temp.iterdir()) == []
 
 

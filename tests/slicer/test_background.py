@@ -47,11 +47,9 @@ def test_results_progress_and_errors_reach_the_polling_thread() -> None:
 def test_newer_work_supersedes_older_and_does_not_wait_for_it() -> None:
     background, inbox = Background(), Inbox()
     hang = threading.Event()
-    old = background.start(lambda _me: hang.wait(5), done=inbox.on_done, failed=inbox.failed.append, key="click")
-    started = time.monotonic()
+    old = background.start(lambda _me: hang.wait(60), done=inbox.on_done, failed=inbox.failed.append, key="click")
     background.start(lambda _me: "new", done=inbox.on_done, failed=inbox.failed.append, key="click")
-    assert background.wait_for_completion(5)
-    assert time.monotonic() - started < 2
+    assert background.wait_for_completion(30)
     assert old.is_set()
     hang.set()
     time.sleep(0.05)
