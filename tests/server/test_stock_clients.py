@@ -170,8 +170,7 @@ def test_curl_infers_with_a_file_and_with_an_id(live: LiveServer, study: str, ph
 
 
 def test_info_and_health_answer_while_inferences_run(live: LiveServer, phantom: tuple[Path, Volume], tmp_path: Path) -> None:
-    """Fine maps of a case nobody asked about before take a while; p99 is reported by the benchmarks, here the bar only has to tell
-    apart."""
+    """Fine maps of a case nobody asked of before take a while; benchmarks report p99, here the bar only has to tell apart."""
     params = {"params": json.dumps({"sentence": HEART, "fine": True})}
     write_nifti(tmp_path / "another.nii", to_int16(phantom[1].hu + 1), phantom[1].affine)
     another = {"file": ("another.nii", (tmp_path / "another.nii").read_bytes())}
