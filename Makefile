@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(XDIST)
 QUIET := -qq --disable-pip-version-check --no-compile
 PIP := $(PY) -m pip install $(QUIET) -c constraints.txt
 
-.PHONY: demo serve test environments quick check bench slicer-zip test-full test-numpy2 clean
+.PHONY: demo serve test quick check bench slicer-zip test-full test-numpy2 clean
 
 demo: $(VENV)/$(if $(HEADLESS),.run,.bench)
 	$(VENV)/bin/asap demo $(if $(HEADLESS),--headless "$(HEADLESS)")
@@ -20,14 +20,10 @@ demo: $(VENV)/$(if $(HEADLESS),.run,.bench)
 serve: $(VENV)/.server
 	$(VENV)/bin/asap serve
 
-# Installs and checks are one process each: two at a time.
+# Installs and checks are one process each: two at a time, and the smaller environment's tests do not wait for the larger one.
 test:
-	$(MAKE) -j2 --output-sync=target environments
 	$(MAKE) -j2 --output-sync=target check test-numpy2
 	$(PYTEST) -m "not long"
-
-# Both environments of the tests.
-environments: $(VENV)/.dev .venv-numpy2/.ready
 
 quick: $(VENV)/.dev
 	$(PYTEST) -m "not slow and not long"
