@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 
+import hypothesis
 import pytest
 
 from tests.slicer import translations
 
 # As in the servers that tests start: their answers are compared bit by bit. Before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The same examples in every run, and no limit of time for one: `tests/fuzz` is where further ones are looked for.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 # Before any test imports the module's sources, which bind Slicer's translator once.
 translations.install()
 
