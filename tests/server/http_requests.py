@@ -45,7 +45,7 @@ def ask(
     sent = dict(headers or {})
     if token is not None:
         sent["Authorization"] = f"Bearer {known.get(token, token)}"
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     try:
         connection.request(method, target, body, sent)
         answer = connection.getresponse()
