@@ -128,12 +128,11 @@ def test_the_launched_server_infers(hooked: LiveServer, phantom: tuple[Path, Vol
 def test_what_the_hook_refuses(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     words = command(tmp_path, *HOOK, *arguments)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        timer = time.monotonic() + 100
         assert process.stdout is not None
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if line.startswith("asap: ") or time.monotonic() > timer:
+            if line.startswith("asap: "):
                 break
         process.terminate()
     assert said in lines[-1]
