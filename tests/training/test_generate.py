@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
+import pytest
+
+from asap.errors import InputError
 from asap.phantom.case_files import FILE_NAME
 from asap_training.data.backgrounds import SOURCES
-from asap_training.generate import generate_one, implant_one
+from asap_training.generate import check_concepts, generate, generate_one, implant_one
 from tests.reference import reference_data
 
 
@@ -23,3 +28,22 @@ def test_implants_are_made_from_the_backgrounds_of_their_role(tmp_path: Path) ->
     assert implant_one(tmp_path, reference, "select", 2)
     assert not implant_one(tmp_path, reference, "select", 2)
     assert [path.name for path in tmp_path.iterdir()] == ["case-0000002"]
+
+
+def told_to_stop(seed: int) -> bool:
+    """A case in whose making somebody sends SIGTERM to the command."""
+    if seed == 3:
+        os.kill(os.getppid(), signal.SIGTERM)
+    return True
+
+
+def test_told_to_stop_it_ends_after_the_case_under_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate(tmp_path, range(3, 60), told_to_stop, 1) is None
+    assert "the same command goes on" in capsys.readouterr().err
+    assert generate(tmp_path, range(4, 9), told_to_stop, 1) == 5
+
+
+def test_a_finding_nobody_can_have_is_refused_by_name() -> None:
+    check_concepts(["mass", "ground_glass"])
+    with pytest.raises(InputError, match=r"no finding called elephants; generated cases can have .*mass"):
+        check_concepts(["mass", "elephants"])

@@ -35,6 +35,7 @@ def test_train_stop_and_go_on_from_generated_cases(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     again = command(*common, "--steps", "4", "--workers", "1")
     assert again.returncode == 0, again.stderr
+    assert "learn from 2 cases in 4 steps" in again.stdout and again.stdout.splitlines()[-1].endswith("/weights.")
     assert "Going on after step 2" in again.stdout
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from asap.models.segmentation_head import LESION_HEAD, HeadConfig, SegmentationHead
-from asap_training.corrections import Users
 from asap_training.data.segmentation_cache import RECORD
 from asap_training.data.segmentation_samples import SegmentationCases
 from asap_training.simulated_clicks import next_click
+from asap_training.simulated_users import Users
 from asap_training.train_segmentation import LESIONS, ORGANS, as_frequent, lesion_loss, organ_loss, train
 
 SMALL = 32

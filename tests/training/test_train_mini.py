@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from asap.errors import InputError
+from asap.models.catalog import PACKAGED_WEIGHTS
+from asap.models.mini import AsapMini
 from asap.models.mini_image import MiniConfig
+from asap.models.weights import read_weights
 from asap.phantom.case import generate_case
 from asap.phantom.case_files import load_case, save_case
 from asap.preprocess import to_network_grid
@@ -23,6 +27,7 @@ from asap_training import pretrain, train_mini
 from asap_training.config import MiniRecipe
 from asap_training.data.cells import cell_fractions
 from asap_training.data.generated_cases import MINI_GRID, training_sample
+from asap_training.loop.run_folder import begin_folder
 from asap_training.loop.step import DivergedError
 
 TINY = MiniRecipe(
@@ -91,7 +96,8 @@ def test_ten_steps_in_a_row_that_are_no_number_end_it(tmp_path: Path, monkeypatc
     monkeypatch.setattr(train_mini, "training_step", lambda *_: {"loss": nothing, "gradient": nothing})
     with pytest.raises(DivergedError, match="not finite in 10 steps in a row"):
         train_mini.train(tmp_path, tmp_path / "run", TINY, workers=0)
-    assert json.loads((tmp_path / "run" / "log.jsonl").read_text())["loss"] is None
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["loss"] for line in lines] == [None] * 9, "what is no number is null"
 
 
 @pytest.mark.parametrize(
@@ -115,8 +121,28 @@ def test_what_it_cannot_do_is_refused_in_one_sentence(
 
 
 @pytest.mark.slow
-def test_the_loss_falls(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_mini, "LOG_EVERY", 1)
+def test_the_loss_falls(cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_mini.train(cases, tmp_path, replace(TINY, steps=16, learning_rate=3e-3), workers=0)
-    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines]
     assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:2])
+    assert [line["step"] for line in lines] == list(range(1, 17))
+    assert "100.0%" in capsys.readouterr().out and lines[-1]["seconds_left"] == 0
+
+
+def test_a_folder_of_another_recipe_or_without_cases_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no generated cases"):
+        train_mini.train(tmp_path, tmp_path / "run", TINY)
+    assert not (tmp_path / "run").exists()
+    begin_folder(tmp_path / "run", TINY)
+    with pytest.raises(InputError, match="run of another recipe"):
+        train_mini.train(tmp_path, tmp_path / "run", replace(TINY, learning_rate=1.0))
+
+
+def test_it_begins_from_its_own_kind_of_weights_only(tmp_path: Path) -> None:
+    model = AsapMini(MiniRecipe().model)
+    train_mini.begin_from(model, PACKAGED_WEIGHTS / "asap-mini")
+    packaged = read_weights(PACKAGED_WEIGHTS / "asap-mini").tensors
+    assert all(torch.equal(value, packaged[name].float()) for name, value in model.state_dict().items())
+    with pytest.raises(InputError, match="another architecture"):
+        train_mini.begin_from(model, PACKAGED_WEIGHTS / "asap-mini-segmentation")

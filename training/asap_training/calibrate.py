@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from asap.errors import InputError
 from asap.inference.calibration import best_log_odds, concept_of
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
@@ -24,12 +25,14 @@ from asap.models.load import LoadedMini, load_model
 from asap.models.mini import AsapMini
 from asap.models.weights import write_weights
 from asap.phantom.case import retold
-from asap.phantom.case_files import load_case
+from asap.phantom.case_files import FILE_NAME, load_case
 from asap.report import Sentence
 from asap.text.read import read_sentence
+from asap_training.arguments import ended_in_one_sentence
 from asap_training.config import MiniRecipe
 from asap_training.grounding_score import STRICT_MM, distance_mm
 from asap_training.loop.checkpoint import newest_average
+from asap_training.pace import Pace
 from asap_training.scoring_cases import generated_case
 
 SOURCE = "Trained from scratch by asap_training.train_mini on generated chest CTs (asap.phantom); no patient data."
@@ -41,17 +44,22 @@ Observation = tuple[str, float, bool]
 
 
 def averaged_model(run: Path, recipe: MiniRecipe) -> AsapMini:
-    """The newest checkpoint's averaged weights."""
+    """The newest checkpoint's averaged weights. InputError for a folder without a run of asap_mini."""
     model = AsapMini(recipe.model)
-    model.load_state_dict(newest_average(run))
+    try:
+        model.load_state_dict(newest_average(run))
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            "This folder holds no checkpoint of asap_mini. Weights of other recipes need no export: they are in RUN/weights."
+        ) from error
     return model
 
 
 def packaged_model(folder: Path) -> AsapMini:
-    """The model of a folder; ValueError for another architecture."""
+    """The model of a folder; InputError for another architecture."""
     loaded = load_model(folder)
     if not isinstance(loaded, LoadedMini):
-        raise ValueError("only asap-mini's confidence is fitted here")
+        raise InputError("Only the confidence of asap-mini is fitted here; these weights are of another architecture.")
     return loaded.model
 
 
@@ -61,7 +69,11 @@ def observations(engine: Engine, folder: Path) -> Iterator[Observation]:
     The twin is what a confidence is held against: the same chest, asked about the same place. Sentences false of some chest at
     random are told more easily, and a curve fitted to them states too little of what is there.
     """
-    for path in sorted(folder.glob("case-*")):
+    paths = sorted(path.parent for path in folder.glob(f"case-*/{FILE_NAME}"))
+    if not paths:
+        raise InputError("There are no generated cases in this folder; run `asap-train generate` first.")
+    pace = Pace(len(paths), "Calibrating")
+    for path in paths:
         case = load_case(path)
         rng = np.random.default_rng([int(path.name.removeprefix("case-")), CALIBRATION_STREAM])
         scored = generated_case(path.name, retold(case, rng, held_out_phrasing=True))
@@ -75,6 +87,7 @@ def observations(engine: Engine, folder: Path) -> Iterator[Observation]:
             yield concept, log_odds_of(engine, features, sentence), strict
             if not query.in_twin:
                 yield concept, log_odds_of(engine, twin_features, sentence), False
+        pace.one_more()
 
 
 def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> float:
@@ -86,7 +99,14 @@ def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> 
 
 
 def fit(rows: list[Observation]) -> dict[str, object]:
-    """Logistic curve with a shrunken offset for each concept that was seen at least twenty times."""
+    """Logistic curve with a shrunken offset for each concept that was seen at least twenty times.
+
+    InputError where all sentences were hits, or none: that is too few cases, or a model that has learnt nothing.
+    """
+    if len({strict for _, _, strict in rows}) < 2:
+        raise InputError(
+            "A confidence needs cases in which sentences are found and others in which they are not; give more cases."
+        )
     counts = {name: sum(row[0] == name for row in rows) for name in {row[0] for row in rows}}
     concepts = sorted(name for name, count in counts.items() if count >= SMALLEST_GROUP)
     x = np.zeros((len(rows), 1 + len(concepts)))
@@ -107,14 +127,19 @@ def fit(rows: list[Observation]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Calibrate the newest checkpoint of a run and write the packaged weights in bfloat16."""
+    """Parse the arguments; calibrate the newest checkpoint of a run and write the packaged weights in bfloat16."""
     parser = argparse.ArgumentParser(description="Calibrate and package asap-mini.")
     weights = parser.add_mutually_exclusive_group(required=True)
     weights.add_argument("--run", type=Path, help="folder of a run; its newest averaged weights are packaged")
     weights.add_argument("--packaged", type=Path, help="folder of a packaged model; only its confidence is fitted anew")
     parser.add_argument("--cases", type=Path, required=True, help="generated cases whose seeds were not trained on")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, required=True, help="folder of the packaged model, which `--model` then names")
+    with ended_in_one_sentence():
+        package(parser.parse_args())
+
+
+def package(arguments: argparse.Namespace) -> None:
+    """Calibrate and write. Raises InputError for a folder that holds no such model or no cases."""
     recipe = MiniRecipe()
     # Rounded to bfloat16 first: the confidence is fitted to the weights that are shipped.
     model = packaged_model(arguments.packaged) if arguments.run is None else averaged_model(arguments.run, recipe)
@@ -133,7 +158,7 @@ def main() -> None:
         licence=LICENCE,
         calibration=calibration,
     )
-    print(f"sha256 {manifest.weights_sha256}")
+    print(f"The weights are in {arguments.out}, sha256 {manifest.weights_sha256}.")
 
 
 if __name__ == "__main__":

@@ -22,15 +22,17 @@ from pathlib import Path
 
 import torch
 
-from asap.errors import AsapError, InputError
+from asap.errors import InputError
 from asap.inference.load import load_engine
 from asap.models.language_adapter import LoraConfig, new_decoder, save_adapter
 from asap.models.report_decoder import ReportDecoder, ReportDecoderConfig, vocabulary
 from asap.models.visual_prefix import PrefixConfig
 from asap.models.weights import write_weights
 from asap_training import fit_findings, fit_labels, train_findings
+from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data.told_cases import Told, ctrate_reports, ctrg_reports, radgenome_questions
 from asap_training.data.told_cells import ToldCells
+from asap_training.pace import Pace
 from asap_training.told_loop import ToldRecipe, fine_tune
 
 LAYOUTS: dict[str, Callable[[Path], list[Told]]] = {"ctrg": ctrg_reports, "ctrate": ctrate_reports}
@@ -41,7 +43,7 @@ def train_small(told: list[Told], cells: ToldCells, arguments: argparse.Namespac
     """The benchmark's decoder, from scratch."""
     numbers = cells(told[0].volume).shape[1]
     decoder = ReportDecoder(ReportDecoderConfig(cell_numbers=numbers, words=vocabulary(one.answer for one in told)))
-    fine_tune(decoder, told, cells, ToldRecipe(arguments.steps, batch=arguments.batch), on_step=say)
+    fine_tune(decoder, told, cells, ToldRecipe(arguments.steps, batch=arguments.batch), on_step=said(arguments.steps))
     config = asdict(decoder.config) | {"words": list(decoder.config.words)}
     write_weights(
         arguments.out,
@@ -62,32 +64,32 @@ def train_language(told: list[Told], cells: ToldCells, arguments: argparse.Names
     width = int(probe.language.get_input_embeddings().weight.shape[1])
     decoder = new_decoder(arguments.language, PrefixConfig(arguments.prefix, cells.grid, numbers, width), lora)
     recipe = ToldRecipe(arguments.steps, batch=arguments.batch, rate=5e-5, warm_up=min(500, arguments.steps // 10))
-    fine_tune(decoder, told, cells, recipe, on_step=say)
+    fine_tune(decoder, told, cells, recipe, on_step=said(arguments.steps))
     save_adapter(
         arguments.out, decoder, lora, language_folder=arguments.language, trunk_sha256=trunk_sha256, name=arguments.language.name
     )
 
 
-def say(step: int, loss: float) -> None:
-    """A line every ten steps."""
-    if step % 10 == 0:
-        print(f"step {step:5d} loss {loss:.3f}", flush=True)
+def said(steps: int) -> Callable[[int, float], None]:
+    """Told a step and its loss, says now and then how far the training is."""
+    pace = Pace(steps, "Training", unit="steps")
+    return lambda step, loss: pace.reached(step + 1, f", loss {loss:.3f}")
 
 
 def main() -> None:
     """Parse, read what is told, train, write."""
+    if len(sys.argv) == 1:  # argparse would speak of the options of two of the five
+        print(__doc__)
+        sys.exit(2)
     own = {"finding-head": train_findings.main, "findings": fit_findings.main, "segmentation": fit_labels.main}
     if sys.argv[1:2] and sys.argv[1] in own:
         task = sys.argv[1]
         sys.argv = [f"asap-train finetune {task}", *sys.argv[2:]]
-        try:
+        with ended_in_one_sentence():
             own[task]()
-        except AsapError as error:
-            print(f"asap-train: {error}", file=sys.stderr)
-            sys.exit(error.exit_code)
         return
     arguments = _arguments()
-    try:
+    with ended_in_one_sentence():
         told = radgenome_questions(arguments.told) if arguments.what == "vqa" else LAYOUTS[arguments.layout](arguments.told)
         if not told:
             raise InputError("Nothing is told in what --told names.")
@@ -98,25 +100,25 @@ def main() -> None:
         cells = ToldCells(engine, arguments.volumes, arguments.cells)
         train = train_small if arguments.language is None else train_language
         train(told, cells, arguments, engine.grounder.weights_sha256)
-    except AsapError as error:
-        print(f"asap-train: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    print(f"What was trained is in {arguments.out}.")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("report", "vqa"), help="or finding-head, findings, segmentation: own options")
+    parser.add_argument(
+        "what", choices=("report", "vqa"), help="or finding-head, findings, segmentation, which have options of their own"
+    )
     parser.add_argument("--told", type=Path, required=True, help="list of reports, or folder of question tables")
     parser.add_argument("--layout", choices=tuple(LAYOUTS), default="ctrate")
-    parser.add_argument("--volumes", type=Path, required=True)
+    parser.add_argument("--volumes", type=Path, required=True, help="folder of the images, in folders of any depth")
     parser.add_argument("--cells", type=Path, required=True, help="where encoded volumes are kept")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trained decoder or adapter")
     parser.add_argument("--language", type=Path, help="folder of a causal language model: config.json, *.safetensors, tokenizer")
     parser.add_argument("--prefix", choices=("queries", "convolution"), default="queries")
     parser.add_argument("--model", default="asap-mini")
-    parser.add_argument("--steps", type=int, default=5075)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=positive, default=5075)
+    parser.add_argument("--batch", type=positive, default=4)
+    parser.add_argument("--threads", type=positive, default=2)
     parser.add_argument("--licence", default="as the reports it was trained on")
     return parser.parse_args()
 

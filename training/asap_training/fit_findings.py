@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from asap.errors import InputError
 from asap.inference.calibration import best_mean
 from asap.inference.finding_curves import FILE_NAME, Line, PresenceCurve, curves_as_json
 from asap.inference.load import load_engine
@@ -106,7 +107,7 @@ def frequencies(volumes: list[VolumeCells]) -> NDArray[np.float64]:
 def main() -> None:
     """Encode, fit, write."""
     parser = argparse.ArgumentParser(description="Fit the curves of the findings to a model.")
-    parser.add_argument("--cases", type=Path, nargs="+", required=True)
+    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="generated cases of seeds the trunk has not seen")
     parser.add_argument("--model", default="asap-mini")
     parser.add_argument("--cells", type=Path, required=True, help="where encoded cells are kept, for the next run")
     parser.add_argument("--twins", type=int, default=60, help="of how many cases the twin is looked at too")
@@ -115,6 +116,8 @@ def main() -> None:
     torch.set_num_threads(1)
     engine = load_engine(arguments.model)
     cases = [path for folder in arguments.cases for path in sorted(folder.glob("case-*")) if (path / "case.npz").is_file()]
+    if not cases:
+        raise InputError("There are no generated cases in the folders of --cases; run `asap-train generate` first.")
     volumes = list(prepared(engine, cases, arguments.cells, arguments.twins))
     grounder = engine.grounder
     head_folder = finding_head_folder(grounder.name, grounder.weights_sha256)

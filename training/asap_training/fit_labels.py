@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import torch
 
-from asap.errors import AsapError, InputError
+from asap.errors import InputError
 from asap.inference.learnt_labels import read_learnt
 from asap.inference.load import load_engine
 from asap.inference.whole_volume import segment_whole
@@ -27,6 +26,7 @@ from asap.models.load import LoadedAsap, load_model
 from asap.models.load_unetr import load_unetr
 from asap.segmentation import Segmentation
 from asap.volume import Volume
+from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data.datasets.decathlon import Decathlon, read_decathlon
 from asap_training.finetune_segmentation import Recipe, shorter
 from asap_training.finetune_unetr import UnetrRecipe, finetune_unetr, of_steps
@@ -48,16 +48,13 @@ def main() -> None:
     parser.add_argument("--model", default=HEADS, help="asap-mini: a light head; asap-base, or a folder of its kind: UNETR")
     parser.add_argument("--method", choices=("supervised", "semi-supervised"), default="supervised")
     parser.add_argument("--recipe", choices=tuple(PUBLISHED), help="UNETR as the published benchmark trains it on this data set")
-    parser.add_argument("--steps", type=int, help="default: 300 of a head, 1000 of UNETR, those of the --recipe")
-    parser.add_argument("--labelled", type=int, help="use the first N training cases with their labels, the others without")
+    parser.add_argument("--steps", type=positive, help="default: 300 of a head, 1000 of UNETR, those of the --recipe")
+    parser.add_argument("--labelled", type=positive, help="use the first N training cases with their labels, the others without")
     parser.add_argument("--seed", type=int, default=Recipe().schedule.seed)
     parser.add_argument("--score", action="store_true", help="only score what --out holds, on the test cases: Dice, NSD, HD95")
     arguments = parser.parse_args()
-    try:
+    with ended_in_one_sentence():
         run(arguments)
-    except AsapError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -7,19 +7,26 @@ asap-train generate --out DIR --first SEED --count N --implants train|select    
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache, partial
 from pathlib import Path
 
+from asap.errors import InputError, OutputError
 from asap.phantom.case import generate_case
 from asap.phantom.case_files import FILE_NAME, save_case
-from asap_training.data.backgrounds import Background, Role, backgrounds
+from asap.phantom.findings import CONCEPTS as GENERATED
+from asap_training.arguments import ended_in_one_sentence, positive
+from asap_training.data.backgrounds import Background, Role, backgrounds, reference_folder
 from asap_training.data.implants import CONCEPTS, implanted
+from asap_training.loop.stopping import STOPPED, stop_on_signals
+from asap_training.pace import Pace, to_terminal
 
 BILATERAL_EVERY = 4  # where findings on both sides are asked for, every fourth case has one
+NICENESS = 10  # hundreds of cases take hours, beside which the machine should stay usable
 
 
 def generate_one(out: Path, required: tuple[str, ...], bilateral: tuple[str, ...], seed: int) -> bool:
@@ -51,34 +58,66 @@ def _backgrounds(reference: Path, role: Role) -> list[Background]:
     return backgrounds(reference, role)
 
 
-def generate(out: Path, seeds: range, make: Callable[[int], bool], processes: int) -> int:
-    """Make one case per seed and return how many were new."""
-    out.mkdir(parents=True, exist_ok=True)
-    with multiprocessing.Pool(processes, initializer=os.nice, initargs=(10,)) as pool:
-        return sum(pool.imap_unordered(make, seeds, chunksize=4))
+def generate(out: Path, seeds: range, make: Callable[[int], bool], processes: int) -> int | None:
+    """Make one case per seed and return how many were new; None where a signal ended it, after the cases under way.
+
+    Raises OutputError where the folder cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError("The folder for the generated cases cannot be made; name another one.") from error
+    pace, made = Pace(len(seeds), "Generating"), 0
+    # Inside the block, so that the processes inherit its handlers: a case under way is finished, whoever got the signal.
+    with stop_on_signals() as stop, ProcessPoolExecutor(processes, initializer=os.nice, initargs=(NICENESS,)) as pool:
+        for case in as_completed([pool.submit(make, seed) for seed in seeds]):
+            made += case.result()
+            pace.one_more()
+            if stop.signal is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
+    if pace.done < len(seeds) and stop.signal is not None:
+        to_terminal(f"Stopped after {pace.done} cases or a few more; the same command goes on from there.")
+        return None
+    return made
 
 
-def main() -> None:
-    """Parse the arguments, generate, say how long a case took."""
+def check_concepts(named: Sequence[str]) -> None:
+    """InputError for a concept that no case can have."""
+    unknown = [name for name in named if name not in GENERATED]
+    if unknown:
+        raise InputError(f"There is no finding called {unknown[0]}; generated cases can have {', '.join(GENERATED)}.")
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Write generated chest CTs with findings, regions and reports.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the cases; those that are there are not made again")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first case, by which the same case comes again")
+    parser.add_argument("--count", type=positive, required=True, help="how many cases, one for each seed from --first on")
     parser.add_argument("--require", nargs="*", default=(), help="concepts that take turns in being present")
     parser.add_argument("--bilateral", nargs="*", default=(), help="concepts that take turns, every fourth case, on both sides")
     parser.add_argument("--implants", choices=["train", "select"], help="lesions in real CTs to train, or to select, on")
-    parser.add_argument("--processes", type=int, default=1)
-    arguments = parser.parse_args()
-    make = partial(generate_one, arguments.out, tuple(arguments.require), tuple(arguments.bilateral))
-    if arguments.implants is not None:
-        reference = os.environ.get("ASAP_REFERENCE_DATA")
-        if reference is None:
-            raise SystemExit("Implants need the reference material; set ASAP_REFERENCE_DATA to its folder.")
-        make = partial(implant_one, arguments.out, Path(reference), arguments.implants)
+    parser.add_argument("--processes", type=positive, default=1, help="cases made at the same time; by default one")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse the arguments, generate, say how long it took. Exit code 143 where a signal ended it early."""
+    arguments = parse()
     began = time.monotonic()
-    seeds = range(arguments.first, arguments.first + arguments.count)
-    made = generate(arguments.out, seeds, make, arguments.processes)
-    print(f"{made} new cases in {time.monotonic() - began:.0f} s")
+    with ended_in_one_sentence():
+        if arguments.first < 0:
+            raise InputError("A seed is not negative: choose another --first.")
+        check_concepts((*arguments.require, *arguments.bilateral))
+        make = partial(generate_one, arguments.out, tuple(arguments.require), tuple(arguments.bilateral))
+        if arguments.implants is not None:
+            make = partial(implant_one, arguments.out, reference_folder(), arguments.implants)
+        seeds = range(arguments.first, arguments.first + arguments.count)
+        made = generate(arguments.out, seeds, make, arguments.processes)
+    if made is None:
+        sys.exit(STOPPED)
+    print(f"{made} new cases in {time.monotonic() - began:.0f} s; {len(seeds) - made} were there.")
 
 
 if __name__ == "__main__":

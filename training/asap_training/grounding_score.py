@@ -7,7 +7,7 @@ nothing: the same sentence on other patients (prior) and the same patient withou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from asap.report import Sentence
 from asap.text.read import read_sentence
 from asap.text.vocabulary import FINDINGS
 from asap.volume import apply_affine
+from asap_training.pace import Pace
 from asap_training.scoring_cases import Query, ScoringCase
 
 STRICT_MM = 12.0
@@ -76,10 +77,11 @@ class Row:
         return self.strict and (self.twin_distance_mm > STRICT_MM or fell)
 
 
-def encode_cases(engine: Engine, cases: Iterable[ScoringCase]) -> list[EncodedCase]:
+def encode_cases(engine: Engine, cases: Sequence[ScoringCase]) -> list[EncodedCase]:
     """Encode every case and its twin once."""
-    encoded = []
+    encoded, pace = [], Pace(len(cases), f"Encoding for {engine.grounder.name}")
     for case in cases:
+        pace.one_more()
         try:
             features, twin_features = engine.encode(case.volume), engine.encode(case.twin)
         except NotChestError:

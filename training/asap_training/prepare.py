@@ -15,7 +15,6 @@ import argparse
 import shlex
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -30,6 +29,7 @@ from asap.errors import AsapError, InputError
 from asap.models.load import LoadedAsap, load_model
 from asap.models.wordpiece import WordPiece
 from asap_training import generate
+from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data import cache
 from asap_training.data.cache import CaseRecord
 from asap_training.data.case import RawCase
@@ -40,12 +40,12 @@ from asap_training.data.organ_masks import CLASSICAL, ORGANS, OrganSettings, rea
 from asap_training.data.prepare_case import Preparer
 from asap_training.data.report_tokens import text_encoder_digest, tokenizer_digest
 from asap_training.data.splits import check_splits
-from asap_training.loop.stopping import Stop, preparing, stop_on_signals
+from asap_training.loop.stopping import STOPPED, Stop, preparing, stop_on_signals
+from asap_training.pace import Pace, to_terminal
 
 UNREADABLE_SHARE = 0.005
 VALID_SHARE = 0.05
 ASKED_AHEAD = 4  # cases per process that are handed out before they are waited for
-SAY_EVERY_S = 10.0
 
 Result = CaseRecord | str
 
@@ -81,24 +81,21 @@ def _prepared(cases: Sequence[RawCase], options: PrepareOptions, preparer: Prepa
     say(f"{len(cases)} cases; text features {'are kept' if preparer.text_encoder else 'are not kept (no --weights)'}.")
     records: list[CaseRecord] = []
     unreadable: dict[str, str] = {}
-    began = said = time.monotonic()
+    pace = Pace(len(cases), "Preparing", say)
     with stop_on_signals() as stop:
         for raw, result in results(cases, options, preparer, stop):
             if isinstance(result, CaseRecord):
                 records.append(result)
             else:
                 unreadable[raw.case] = result
-            done, now = len(records) + len(unreadable), time.monotonic()
-            if now - said > SAY_EVERY_S:
-                left_min = (now - began) / done * (len(cases) - done) / 60
-                say(f"{done} of {len(cases)} cases, {len(unreadable)} unreadable, about {left_min:.0f} min left")
-                said = now
+            pace.one_more(f", {len(unreadable)} unreadable")
         if stop.signal is not None:
-            say(f"Stopped after {len(records) + len(unreadable)} cases; the same command goes on from there.")
+            say(f"Stopped after {pace.done} cases; the same command goes on from there.")
             return False
     finish(options, records, unreadable)
     taught = sum(record.regions is not None or any(record.sentence_organs) for record in records)
-    say(f"{len(records)} cases prepared, {len(unreadable)} unreadable (listed in {cache.INDEX}), {taught} with regions.")
+    unread = f"{len(unreadable)} unreadable (listed in {cache.INDEX})"
+    say(f"{len(records)} cases prepared, {unread}, {taught} with a sentence whose region is known.")
     return True
 
 
@@ -202,15 +199,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--metadata", type=Path, help="CT-RATE's metadata, for its first release only (the second holds HU)")
     parser.add_argument("--masks", type=Path, help="folder of label images laid out as CT-RATE's volumes")
     parser.add_argument("--valid-share", type=float, default=VALID_SHARE, help="patients in validation where no split is named")
-    parser.add_argument("--spacing", type=float, nargs=3, default=ImageSettings.spacing_mm, metavar=("R", "A", "S"), help="mm")
-    parser.add_argument("--organs", choices=["none", "classical", "labels", "totalsegmentator"], default="none")
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        nargs=3,
+        default=ImageSettings.spacing_mm,
+        metavar=("R", "A", "S"),
+        help="mm; by default those of asap_base, 1.5 1.5 3",
+    )
+    parser.add_argument(
+        "--organs", choices=["none", "classical", "labels", "totalsegmentator"], default="none", help="where masks come from"
+    )
     parser.add_argument("--class-map", type=Path, help='JSON {"organ": [label numbers]}; by default those of TotalSegmentator 2')
     parser.add_argument("--totalsegmentator", default=OrganSettings.command, help="the command, with further arguments")
-    parser.add_argument("--weights", help="imported weights whose text encoder's features are kept")
+    parser.add_argument("--weights", help="folder or name of weights whose text encoder's features are kept")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json, where no --weights are given")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=positive, default=1, help="cases prepared at the same time; by default one")
     parser.add_argument("--verify", action="store_true", help="compare what is there with its checksums, and remake what differs")
-    parser.add_argument("--allow-unreadable", type=float, default=UNREADABLE_SHARE, metavar="SHARE")
+    parser.add_argument("--allow-unreadable", type=float, default=UNREADABLE_SHARE, metavar="SHARE", help="of the cases")
     return parser.parse_args()
 
 
@@ -239,7 +245,7 @@ def main() -> None:
         return
     arguments = parse()
     torch.set_num_threads(1)
-    try:
+    with ended_in_one_sentence():
         options = PrepareOptions(
             out=arguments.out,
             image=ImageSettings(spacing_mm=tuple(arguments.spacing)),
@@ -250,11 +256,8 @@ def main() -> None:
             processes=arguments.processes,
             allow_unreadable=arguments.allow_unreadable,
         )
-        finished = prepare(cases_of(arguments), options, lambda text: print(text, file=sys.stderr))
-    except AsapError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-    sys.exit(0 if finished else 143)
+        finished = prepare(cases_of(arguments), options, to_terminal)
+    sys.exit(0 if finished else STOPPED)
 
 
 def weights_named(text: str) -> str | Path:

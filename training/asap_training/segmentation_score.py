@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from asap.errors import AsapError
+from asap.errors import AsapError, InputError
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.lesions import LesionSegmenter
@@ -32,7 +32,9 @@ from asap.segment_types import ORGANS as ORGAN_TYPES
 from asap.segmentation import Segment, dice
 from asap.text.read import read_sentence
 from asap.volume import Volume
+from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.click_curve import curve_png
+from asap_training.pace import Pace
 from asap_training.scoring_cases import JUDGE_CONCEPTS
 from asap_training.simulated_clicks import Mask, next_click
 from asap_training.tasks.statistics import bootstrap_by_case
@@ -210,27 +212,38 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, nargs=2, action="append", default=[], metavar=("CT", "MASK"), help="may be given again"
     )
-    parser.add_argument("--users", type=int, default=100, help="lesions at most, each with its user")
-    parser.add_argument("--limit", type=int, default=1000, help="cases at most")
+    parser.add_argument("--users", type=positive, default=100, help="lesions at most, each with its user")
+    parser.add_argument("--limit", type=positive, default=1000, help="cases at most")
     parser.add_argument(
         "--out", type=Path, required=True, help="what is scored is kept here: the command goes on where it stopped"
     )
-    arguments = parser.parse_args()
+    with ended_in_one_sentence():
+        run(parser.parse_args())
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score what is left and write. Raises InputError where there is nothing to score."""
     torch.set_num_threads(1)
     engine, folder = load_engine("asap-mini"), arguments.out / "cases"
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Score] = []
     found = [(generated_rows, path) for path in sorted(arguments.cases.glob("case-*"))] if arguments.cases else []
     found += [(judge_rows, path) for path in sorted(arguments.judge.glob("case_*"))] if arguments.judge else []
+    if not found and not arguments.real:
+        raise InputError("There is nothing to score: name generated cases (--cases), judge cases (--judge) or a CT and its mask.")
+    pace = Pace(min(len(found), arguments.limit), "Scoring")
     for score, path in found[: arguments.limit]:
         left = arguments.users - sum(row.how == "model 1" for row in rows)
         rows += kept(folder / f"{path.name}.json", partial(score, engine, path, left))
+        pace.one_more()
     for number, (image, mask) in enumerate(arguments.real):
         try:
             rows += kept(folder / f"real-{image.stem}.json", partial(real_rows, engine, image, mask, number))
         except AsapError as error:
             print(f"real CT {number + 1} is left out: {error}")
-    (arguments.out / "scores.json").write_text(json.dumps([asdict(row) for row in rows]))
+    if not rows:
+        raise InputError("Nothing was scored: no case has a lesion, and no real CT could be read.")
+    write_bytes(arguments.out / "scores.json", json.dumps([asdict(row) for row in rows]).encode(), "scores")
     curve_png([(row.case, row.how, row.dice) for row in rows], CLICKS, arguments.out / "clicks.png")
     print(table(rows))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def side_swapped(text: str) -> str:
     return _SIDE.sub(lambda match: _OTHER[match[0].lower()], text)
 
 
-def side_swap_lines(engine: Engine, cases: Sequence[PhantomCase]) -> list[str]:
+def side_swap_lines(engine: Engine, cases: Iterable[PhantomCase]) -> list[str]:
     """Two lines: bilateral findings (does the peak change sides?) and one-sided ones (does the confidence fall?)."""
     followed: list[tuple[int, bool]] = []
     falls: list[tuple[int, float]] = []

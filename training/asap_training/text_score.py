@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from asap.errors import AsapError, InputError
+from asap.errors import InputError
 from asap.io.atomic import write_bytes
 from asap.questions import QuestionKind
+from asap_training.arguments import ended_in_one_sentence
 from asap_training.data.datasets.tables import rows_of
 from asap_training.tasks.bert_score import BertScorer
 from asap_training.tasks.crg import crg_of_reports
@@ -103,14 +104,11 @@ def main() -> None:
     parser.add_argument("--rare-weigh-more", action="store_true", help="weigh word pieces by their inverse document frequency")
     parser.add_argument("--json", type=Path, help="also write the scores here")
     arguments = parser.parse_args()
-    try:
+    with ended_in_one_sentence():
         bert = None if arguments.bert is None else BertScorer(arguments.bert, layer=arguments.layer)
         scores = scored(arguments.table, bert, rare=arguments.rare_weigh_more)
         if arguments.json is not None:
             write_bytes(arguments.json, json.dumps(scores, indent=1).encode(), "scores")
-    except AsapError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
     print("\n".join(f"{name:32} {value:.4f}" for name, value in scores.items()))
 
 

@@ -29,6 +29,7 @@ from asap.models.finding_head import FindingHead, FindingHeadConfig
 from asap.models.load import LoadedMini, load_model
 from asap.models.load_finding_head import write_finding_head
 from asap.phantom.case_files import FILE_NAME, load_case
+from asap_training.arguments import positive
 from asap_training.data.finding_crops import CropBatch, FindingCrops
 from asap_training.data.finding_inputs import FrozenTrunk, prepare_case, read_case
 from asap_training.tasks.statistics import auroc
@@ -103,7 +104,7 @@ def train(head: FindingHead, taught: Sequence[Path], held_out: Sequence[Path], r
         running += (loss.item() - running) / min(step + 1, 100)
         if step % 50 == 0:
             print(f"step {step:5d} loss {running:.3f}, {time.process_time():.0f} s of processor time", flush=True)
-        if (step + 1) % (recipe.steps // recipe.evaluations) == 0:
+        if (step + 1) % max(1, recipe.steps // recipe.evaluations) == 0:
             told = told_apart(mean, held_out)
             score = float(np.mean([others for others, _ in told.values()]))
             print(f"step {step + 1:5d} held out: AUROC against other chests {score:.4f}", flush=True)
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="asap-mini")
     parser.add_argument("--twins-every", type=int, default=4, help="of every how manyth case the twin is learnt from too")
-    parser.add_argument("--steps", type=int, default=FindingRecipe.steps)
+    parser.add_argument("--steps", type=positive, default=FindingRecipe.steps)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -181,6 +182,10 @@ def main() -> None:
     folder = arguments.inputs / loaded.weights_sha256[:16]
     volumes = kept_inputs(loaded, arguments.cases, folder, arguments.twins_every)
     taught, held_out = split(volumes)
+    if not taught or not held_out:
+        raise InputError(
+            f"There must be cases to learn from and to hold out: those whose seed is divisible by {HELD_OUT_EVERY} are held out."
+        )
     image = loaded.model.config
     sizes = FindingHeadConfig(stem=image.stem_channels, cells=image.cell_channels)
     head = train(FindingHead(sizes), taught, held_out, FindingRecipe(steps=arguments.steps))

@@ -1,70 +1,71 @@
 """Train `asap-mini` on generated cases. Reads top to bottom; resumes by itself; the same command gives the same weights.
 
-asap-train pretrain --cases DIR --out DIR [--start DIR] [--steps N]
+asap-train pretrain --cases DIR --out DIR [--weights DIR] [--steps N]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from asap.errors import InputError
 from asap.models.load import preferred_dtype
 from asap.models.mini import AsapMini
 from asap.models.phrase_encoder import PhraseBatch, tokenise
+from asap.models.weights import read_weights
 from asap_training.config import MiniRecipe
 from asap_training.data.generated_cases import GeneratedCases, Sample
 from asap_training.loop.checkpoint import load_newest, save_checkpoint
-from asap_training.loop.runlog import json_line
+from asap_training.loop.run_folder import begin_folder, check_folder
+from asap_training.loop.runlog import RunLog
 from asap_training.loop.step import MAX_SKIPPED_IN_A_ROW, DivergedError
 from asap_training.loop.stopping import reader, stop_on_signals
 from asap_training.objectives.region_supervision import extent_loss, pointing_loss, presence_loss
 from asap_training.objectives.sentence_alignment import sentence_alignment_loss
 
+ARCHITECTURE = "asap-mini"
 SAVE_EVERY = 200
-LOG_EVERY = 20
 
 
 def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = None, workers: int = 1) -> AsapMini | None:
     """Run (or go on with) the recipe and return the model with averaged weights, or None where a signal ended the run early.
 
-    start: a packaged model to begin from. DivergedError after ten steps in a row whose gradient is not finite.
+    start: a packaged model to begin from. InputError where `out` holds a run of another recipe, or there are no cases;
+    DivergedError after ten steps in a row whose gradient is not finite.
     """
+    check_folder(out, recipe)
     torch.manual_seed(recipe.seed)
     model = AsapMini(recipe.model).to(memory_format=torch.channels_last_3d)
     if start is not None:
         begin_from(model, start)
     optimizer = torch.optim.AdamW(parameter_groups(model, recipe), lr=recipe.learning_rate, betas=(0.9, 0.98))
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
-    first = load_newest(out, model, optimizer, average)
-    began, skipped = time.monotonic(), 0
-    with (out / "log.jsonl").open("a") as log, stop_on_signals() as stop:
-        for step, samples in enumerate(batches(cases, recipe, first, workers), start=first):
+    first, skipped = load_newest(out, model, optimizer, average), 0
+    data = timed(batches(cases, recipe, first, workers))
+    begin_folder(out, recipe)
+    per_step = recipe.volumes_per_step
+    log = RunLog(out, step=first, samples=first * per_step, total=recipe.steps * per_step, first=True)
+    with log, stop_on_signals() as stop:
+        if first:
+            log.say(f"Going on after step {first}." if first < recipe.steps else "All steps are done.")
+        for step, (samples, waited_s) in enumerate(data, start=first):
+            log.waited(waited_s)
             stats = training_step(model, optimizer, samples, recipe, step)
             skipped = 0 if math.isfinite(stats["gradient"]) else skipped + 1
             if skipped >= MAX_SKIPPED_IN_A_ROW:
                 raise DivergedError(f"The loss was not finite in {skipped} steps in a row; the checkpoint is good.")
             update_average(average, model, recipe, step)
-            if step % LOG_EVERY == 0:
-                stats |= {"step": step, "steps_per_s": (step + 1 - first) / (time.monotonic() - began)}
-                log.write(json_line({key: round(value, 5) for key, value in stats.items()}))
-                log.flush()
+            log.step(step + 1, (step + 1) * per_step, stats)
             if stop.signal is not None or (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
                 save_checkpoint(out, step + 1, model, optimizer, average)
             if stop.signal is not None and step + 1 < recipe.steps:
-                print(f"Stopped after step {step + 1}; the same command goes on from there.", flush=True)
+                log.say(f"Stopped after step {step + 1}; the same command goes on from there.")
                 return None
     model.load_state_dict(average)
     return model
@@ -72,12 +73,14 @@ def train(cases: Path, out: Path, recipe: MiniRecipe, *, start: Path | None = No
 
 def begin_from(model: AsapMini, start: Path) -> None:
     """Take over a packaged model's weights; a convolution it does not have yet begins as one that changes nothing."""
-    held = load_file(next(start.glob("*.safetensors")))
-    missing = model.load_state_dict({name: value.float() for name, value in held.items()}, strict=False).missing_keys
+    stored = read_weights(start)
+    if stored.manifest.architecture != ARCHITECTURE:
+        raise InputError("asap_mini begins from weights of asap-mini; these are of another architecture.")
+    missing = model.load_state_dict({name: value.float() for name, value in stored.tensors.items()}, strict=False).missing_keys
     for name, parameter in model.named_parameters():
         if name in missing and ".conv2." in name:
             torch.nn.init.zeros_(parameter)
-    print(f"begins from {start.name}; new: {', '.join(missing) or 'nothing'}")
+    print(f"Begins from {stored.manifest.name}; new: {', '.join(missing) or 'nothing'}.", flush=True)
 
 
 def batches(cases: Path, recipe: MiniRecipe, first: int, workers: int) -> Iterator[list[Sample]]:
@@ -88,6 +91,14 @@ def batches(cases: Path, recipe: MiniRecipe, first: int, workers: int) -> Iterat
         dataset, recipe.volumes_per_step, sampler=numbers, collate_fn=list, num_workers=workers, worker_init_fn=reader
     )
     return iter(loader)
+
+
+def timed(batches: Iterator[list[Sample]]) -> Iterator[tuple[list[Sample], float]]:
+    """The batches, and how long each was waited for in seconds."""
+    began = time.monotonic()
+    for batch in batches:
+        yield batch, time.monotonic() - began
+        began = time.monotonic()
 
 
 def training_step(
@@ -163,19 +174,3 @@ def update_average(average: dict[str, Tensor], model: AsapMini, recipe: MiniReci
     decay = min(recipe.ema_decay, (1 + step) / (10 + step))
     for name, value in model.state_dict().items():
         average[name].lerp_(value, 1 - decay)
-
-
-def main() -> None:
-    """Parse the arguments and run the recipe, as it is or with another number of steps."""
-    parser = argparse.ArgumentParser(description="Train asap-mini on generated cases.")
-    parser.add_argument("--cases", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="folder of a packaged model to begin from")
-    parser.add_argument("--steps", type=int, default=MiniRecipe.steps)
-    arguments = parser.parse_args()
-    recipe = replace(MiniRecipe(), steps=arguments.steps)
-    sys.exit(0 if train(arguments.cases, arguments.out, recipe, start=arguments.start) is not None else 143)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from asap.errors import InputError
 from asap.inference.load import load_engine
+from asap.io.atomic import write_bytes
 from asap.models.load_segmentation import write_segmentation
 from asap.models.segmentation_head import LESION_HEAD, ORGAN_HEAD, HeadConfig, SegmentationHead
-from asap_training.corrections import Users
+from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data.segmentation_cache import RECORD, prepare
 from asap_training.data.segmentation_samples import CELL, SegmentationCases
 from asap_training.finetune_segmentation import take_over
 from asap_training.loop.checkpoint import newest_average
 from asap_training.loop.head_steps import Schedule, run_steps
+from asap_training.loop.run_folder import begin_folder
+from asap_training.loop.stopping import STOPPED, stop_on_signals
+from asap_training.pace import Pace, to_terminal
+from asap_training.simulated_users import Users
 
 SAVE_EVERY = 50
 # Of 0, .2 to 1 the best on cases of the training.
@@ -67,18 +74,45 @@ def train(
     *,
     start: Path | None = None,
     stop_after: int | None = None,
-) -> None:
-    """Run (or go on with) a recipe. start: run whose averaged weights to take where they fit. stop_after: leave the rest."""
+) -> bool:
+    """Run (or go on with) a recipe; False where a signal ended it early, with a checkpoint.
+
+    start: run whose averaged weights to take where they fit. stop_after: leave the rest. Raises InputError for a folder without
+    prepared cases.
+    """
+    try:
+        trunk = (cache / RECORD).read_bytes()
+    except OSError as error:
+        raise InputError(
+            "There are no prepared cases in the folder of --cache; run `asap-train segmentation prepare`."
+        ) from error
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(1)
     model = SegmentationHead(recipe.head).to(memory_format=torch.channels_last_3d)
     if start is not None:
         take_over(model, newest_average(start))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
-    (out / RECORD).write_bytes((cache / RECORD).read_bytes())
+    begin_folder(out, recipe)
+    write_bytes(out / RECORD, trunk, "record of the trunk")
     cases = SegmentationCases(cache, recipe.side)
-    schedule = Schedule(
+    step_loss, pace = loss_of(cases, recipe), Pace(recipe.steps, "Training", unit="steps")
+    # Where a net is sure, gradients become denormal numbers, with which a step took three times as long.
+    torch.set_flush_denormal(True)
+    try:
+        with stop_on_signals() as stop:
+
+            def done(step: int, loss: float) -> bool:
+                pace.reached(step, f", loss {loss:.3f}")
+                return stop.signal is not None
+
+            run_steps(model, lambda rng, step: step_loss(model, rng, step), schedule_of(recipe), out, done, last=stop_after)
+    finally:  # the rest of the process keeps its floating point
+        torch.set_flush_denormal(False)
+    return stop.signal is None
+
+
+def schedule_of(recipe: SegmentationRecipe) -> Schedule:
+    """How long and how fast a recipe trains."""
+    return Schedule(
         steps=recipe.steps,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup_steps,
@@ -88,13 +122,6 @@ def train(
         save_every=SAVE_EVERY,
         seed=recipe.seed,
     )
-    step_loss = loss_of(cases, recipe)
-    # Where a net is sure, gradients become denormal numbers, with which a step took three times as long.
-    torch.set_flush_denormal(True)
-    try:
-        run_steps(model, lambda rng, step: step_loss(model, rng, step), schedule, out, lambda *_: False, last=stop_after)
-    finally:  # the rest of the process keeps its floating point
-        torch.set_flush_denormal(False)
 
 
 def organ_loss(cases: SegmentationCases, recipe: SegmentationRecipe) -> StepLoss:
@@ -152,13 +179,16 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def export(organs: Path, lesions: Path, cache: Path, out: Path) -> str:
-    """Write the averaged weights of two runs on one trunk as one set; returns its digest. ValueError for two trunks.
+    """Write the averaged weights of two runs on one trunk as one set; returns its digest. InputError for two trunks, or no runs.
 
     cache: the cases the organs were learnt from, for how rare each label is.
     """
-    trunks = {json.loads((run / RECORD).read_text())["trunk"] for run in (organs, lesions)}
+    try:
+        trunks = {json.loads((run / RECORD).read_text())["trunk"] for run in (organs, lesions)}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError("A folder of --organs or --lesions holds no run; train both heads first.") from error
     if len(trunks) != 1:
-        raise ValueError("the two heads were trained on the features of different trunks")
+        raise InputError("The two heads were trained on the features of different trunks; train one of them again.")
     labels = (case.labels.flatten().long() for case in SegmentationCases(cache, CELL).cases)
     count = sum((torch.bincount(x, minlength=ORGAN_HEAD.outputs) for x in labels), torch.zeros(ORGAN_HEAD.outputs))
     heads = {
@@ -175,26 +205,49 @@ def as_frequent(state: dict[str, Tensor], count_L: Tensor) -> dict[str, Tensor]:
     return state | {"out.bias": state["out.bias"] - shift_L.repeat_interleave(len(state["out.bias"]) // len(count_L))}
 
 
-def main() -> None:
-    """Parse the arguments and do one of the four."""
-    parser = argparse.ArgumentParser(description="Train the segmentation heads of asap-mini on generated cases.")
-    parser.add_argument("what", choices=("prepare", "organs", "lesions", "export"))
+# What each of the four needs besides --out.
+NEEDED = {"prepare": ("cases",), "organs": ("cache",), "lesions": ("cache",), "export": ("organs", "lesions", "cache")}
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=tuple(NEEDED))
     parser.add_argument("--cases", type=Path, help="folder of generated cases")
     parser.add_argument("--cache", type=Path, help="folder `prepare` made")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--out", type=Path, required=True, help="the cache, the run, or the weights of both heads")
+    parser.add_argument("--steps", type=positive, help=f"by default {ORGANS.steps} of organs, {LESIONS.steps} of lesions")
     parser.add_argument("--start", type=Path, help="folder of a run to begin from")
     parser.add_argument("--organs", type=Path, help="folder of a run of organs")
     parser.add_argument("--lesions", type=Path, help="folder of a run of lesions")
     arguments = parser.parse_args()
+    missing = [f"--{name}" for name in NEEDED[arguments.what] if getattr(arguments, name) is None]
+    if missing:
+        parser.error(f"{arguments.what} needs {' and '.join(missing)}")
+    return arguments
+
+
+def main() -> None:
+    """Parse the arguments and do one of the four. Exit code 143 where a signal ended a training early."""
+    arguments = parse()
+    with ended_in_one_sentence():
+        finished = run(arguments)
+    if not finished:
+        to_terminal("Stopped; the same command goes on from there.")
+        sys.exit(STOPPED)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Do it; False where a signal ended it early."""
     if arguments.what == "prepare":
         print(f"{prepare(arguments.cases, arguments.out, load_engine('asap-mini').grounder)} cases are prepared")
-        return
+        return True
     if arguments.what == "export":
         print(f"weights sha256 {export(arguments.organs, arguments.lesions, arguments.cache, arguments.out)}")
-        return
+        return True
     recipe, loss = (ORGANS, organ_loss) if arguments.what == "organs" else (LESIONS, lesion_loss)
-    train(arguments.cache, arguments.out, replace(recipe, steps=arguments.steps or recipe.steps), loss, start=arguments.start)
+    recipe = replace(recipe, steps=arguments.steps or recipe.steps)
+    return train(arguments.cache, arguments.out, recipe, loss, start=arguments.start)
 
 
 if __name__ == "__main__":

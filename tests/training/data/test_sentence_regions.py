@@ -60,7 +60,7 @@ def cached(tmp_path: Path, regions: dict[int, int], findings: str = FINDINGS) ->
 def test_from_the_table_to_the_loss(tmp_path: Path) -> None:
     """A sample's regions are the very shares of the boxes they were drawn in, however it is cropped and turned round."""
     out, said = cached(tmp_path, {1: NODULE})
-    assert said[-1].endswith(", 1 with regions.")
+    assert said[-1].endswith(", 1 with a sentence whose region is known.")
     source = CachedReports(out, asap_test(), TOKENIZER)
     samples = [source[number] for number in range(12)]
     for sample in samples:

@@ -6,6 +6,7 @@ They are read from the reference material (ASAP_REFERENCE_DATA) and never stored
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -85,6 +86,14 @@ class Background:
     def lung(self, side: Literal["left", "right"]) -> Mask:
         """The lung of one side."""
         return self.anatomy.mask(f"{side}_upper_lobe")
+
+
+def reference_folder() -> Path:
+    """Where the reference material lies. InputError where ASAP_REFERENCE_DATA does not say."""
+    named = os.environ.get("ASAP_REFERENCE_DATA")
+    if not named:
+        raise InputError("Implants need the reference material; set ASAP_REFERENCE_DATA to its folder.")
+    return Path(named)
 
 
 def backgrounds(reference: Path, role: Role) -> list[Background]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from asap.errors import InputError
 from asap.models.mini import MINI_GRID
 from asap.phantom.case import PhantomCase, absent_queries, retold
-from asap.phantom.case_files import load_case
+from asap.phantom.case_files import FILE_NAME, load_case
 from asap.phantom.sentences import PhantomSentence
 from asap.preprocess import GridConfig, GridMap, to_network_grid
 from asap.report import Sentence
@@ -39,13 +40,16 @@ class Sample:
 
 
 class GeneratedCases(Dataset[Sample]):
-    """Sample number n of a run is a pure function of the recipe's seed and n: resuming needs no saved random state."""
+    """Sample number n of a run is a pure function of the recipe's seed and n: resuming needs no saved random state.
+
+    Raises InputError for a folder without cases.
+    """
 
     def __init__(self, folder: Path, recipe: MiniRecipe) -> None:
-        self.paths = sorted(folder.glob("case-*"))
+        self.paths = sorted(path.parent for path in folder.glob(f"case-*/{FILE_NAME}"))
         self.recipe = recipe
         if not self.paths:
-            raise ValueError("no generated cases here; run `asap-train generate` first")
+            raise InputError("There are no generated cases in this folder; run `asap-train generate` first.")
 
     def __len__(self) -> int:
         return self.recipe.steps * self.recipe.volumes_per_step

@@ -19,16 +19,19 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from asap.errors import InputError
 from asap.inference.grounder import Grounder
 from asap.inference.lesions import heat_of
+from asap.io.atomic import write_bytes
 from asap.models.segmentation_head import LABELS_OUT
 from asap.phantom.canvas import PlacedFinding
 from asap.phantom.case import PhantomCase, generate_case, retold
-from asap.phantom.case_files import load_case
+from asap.phantom.case_files import FILE_NAME, load_case
 from asap.phantom.labels import LABELS
 from asap.preprocess import to_network_grid
 from asap.volume import Volume, apply_affine
 from asap_training.data.generated_cases import augmented, thorax_centre_ras_mm
+from asap_training.pace import Pace
 
 RECORD = "trunk.json"
 # Findings that are one body each; diffuse textures and devices are no lesions to outline.
@@ -61,10 +64,18 @@ def trunk_features(grounder: Grounder, image_11HWD: Tensor) -> Tensor:
 
 
 def prepare(cases: Path, out: Path, grounder: Grounder) -> int:
-    """Cache every case that is not there yet; returns how many are. ValueError when the folder belongs to another trunk."""
+    """Cache every case that is not there yet; returns how many are.
+
+    Raises InputError where there are no cases, and where the folder belongs to another trunk.
+    """
     _claim(out, grounder)
-    for folder in sorted(cases.glob("case-*")):
+    folders = sorted(path.parent for path in cases.glob(f"case-*/{FILE_NAME}"))
+    if not folders:
+        raise InputError("There are no generated cases in this folder; run `asap-train generate` first.")
+    pace = Pace(len(folders), "Encoding")
+    for folder in folders:
         _write_once(out / f"{folder.name}.safetensors", partial(load_case, folder), grounder)
+        pace.one_more()
     return len(list(out.glob("*.safetensors")))
 
 
@@ -81,8 +92,8 @@ def _claim(out: Path, grounder: Grounder) -> None:
     out.mkdir(parents=True, exist_ok=True)
     record = {"trunk": grounder.weights_sha256}
     if (out / RECORD).exists() and json.loads((out / RECORD).read_text()) != record:
-        raise ValueError("this folder holds features of another trunk; name a new one")
-    (out / RECORD).write_text(json.dumps(record))
+        raise InputError("This folder holds features of another trunk; name a new one.")
+    write_bytes(out / RECORD, json.dumps(record).encode(), "record of the trunk")
 
 
 def _write_once(path: Path, case: Callable[[], PhantomCase], grounder: Grounder) -> None:

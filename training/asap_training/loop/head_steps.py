@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from asap_training.loop.checkpoint import load_newest, save_checkpoint
-from asap_training.loop.runlog import json_line
+from asap_training.loop.runlog import LOG_NAME, json_line, keep_until
 
 LOG_EVERY = 10
 
@@ -48,7 +48,8 @@ def run_steps(
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     out.mkdir(parents=True, exist_ok=True)
     first, began = load_newest(out, model, optimizer, average), time.monotonic()
-    with (out / "log.jsonl").open("a") as log:
+    keep_until(out / LOG_NAME, first - 1)
+    with (out / LOG_NAME).open("a") as log:
         end = min(schedule.steps, last or schedule.steps)
         for step in range(first, end):
             for group in optimizer.param_groups:

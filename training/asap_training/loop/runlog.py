@@ -26,7 +26,7 @@ class RunLog:
         if first:
             keep_until(folder / LOG_NAME, step)
             self._file = (folder / LOG_NAME).open("a", encoding="utf-8")
-            self._board = _tensorboard(folder)
+            self._board = _tensorboard(folder, step)
 
     def waited(self, seconds: float) -> None:
         """Add time that was spent waiting for data."""
@@ -89,14 +89,15 @@ def _step_of(line: str) -> float:
         return float("inf")
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path, step: int) -> Any:
+    """A writer that takes back what an earlier run drew after `step`; None where TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra that few machines have
     except ImportError:
         return None
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
 
 
 def _clock(seconds: float) -> str:
-    minutes, _ = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d} h"
+    minutes = int(seconds) // 60
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes else f"{int(seconds)} s"

@@ -13,6 +13,8 @@ from types import FrameType
 import torch
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What a shell makes of a program that SIGTERM ended; also after Ctrl-C, so that scripts know one code for "go on later".
+STOPPED = 143
 
 
 class Stop:

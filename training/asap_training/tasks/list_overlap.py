@@ -9,12 +9,12 @@ import argparse
 import csv
 import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asap.errors import AsapError, InputError
+from asap.errors import InputError
+from asap_training.arguments import ended_in_one_sentence
 
 HEADER = (
     *("task", "train", "validation", "test", "volumes: train and test", "train and validation", "validation and test"),
@@ -91,11 +91,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the published benchmark's lists share between their splits, by task.")
     parser.add_argument("--lists", type=Path, required=True, help="folder of Classification, Segmentation and the rest")
     folder = parser.parse_args().lists
-    try:
+    with ended_in_one_sentence():
         rows = [row(task, lists, folder) for task, lists in TASKS.items()]
-    except AsapError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
     for cells in (HEADER, ("---",) * len(HEADER), *rows):
         print("| " + " | ".join(cells) + " |")
 
