@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,17 +32,21 @@ def test_implants_are_made_from_the_backgrounds_of_their_role(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["case-0000002"]
 
 
-def told_to_stop(seed: int) -> bool:
-    """A case in whose making somebody sends SIGTERM to the command."""
+def told_to_stop(folder: Path, seed: int) -> bool:
+    """A case in whose making somebody sends SIGTERM to the command; the others take a while."""
+    (folder / str(seed)).touch()
     if seed == 3:
         os.kill(os.getppid(), signal.SIGTERM)
+    else:
+        time.sleep(0.2)
     return True
 
 
 def test_told_to_stop_it_ends_after_the_case_under_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert generate(tmp_path, range(3, 60), told_to_stop, 1) is None
+    assert generate(tmp_path, range(3, 1003), partial(told_to_stop, tmp_path), 1) is None
     assert "the same command goes on" in capsys.readouterr().err
-    assert generate(tmp_path, range(4, 9), told_to_stop, 1) == 5
+    assert len(list(tmp_path.iterdir())) < 1000, "what was not begun is left"
+    assert generate(tmp_path, range(4, 6), partial(told_to_stop, tmp_path), 1) == 2
 
 
 def test_a_finding_nobody_can_have_is_refused_by_name() -> None:

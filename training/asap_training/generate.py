@@ -74,7 +74,7 @@ def generate(out: Path, seeds: range, make: Callable[[int], bool], processes: in
             made += case.result()
             pace.one_more()
             if stop.signal is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # waits here, for the block's own end would take the cancelling back
                 break
     if pace.done < len(seeds) and stop.signal is not None:
         to_terminal(f"Stopped after {pace.done} cases or a few more; the same command goes on from there.")
