@@ -22,7 +22,7 @@ from asap.phantom.findings import CONCEPTS as GENERATED
 from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data.backgrounds import Background, Role, backgrounds, reference_folder
 from asap_training.data.implants import CONCEPTS, implanted
-from asap_training.loop.stopping import STOPPED, stop_on_signals
+from asap_training.loop.stopping import STOPPED, preparing, stop_on_signals
 from asap_training.pace import Pace, to_terminal
 
 BILATERAL_EVERY = 4  # where findings on both sides are asked for, every fourth case has one
@@ -68,8 +68,7 @@ def generate(out: Path, seeds: range, make: Callable[[int], bool], processes: in
     except OSError as error:
         raise OutputError("The folder for the generated cases cannot be made; name another one.") from error
     pace, made = Pace(len(seeds), "Generating"), 0
-    # Inside the block, so that the processes inherit its handlers: a case under way is finished, whoever got the signal.
-    with stop_on_signals() as stop, ProcessPoolExecutor(processes, initializer=os.nice, initargs=(NICENESS,)) as pool:
+    with stop_on_signals() as stop, ProcessPoolExecutor(processes, initializer=_begin_process) as pool:
         for case in as_completed([pool.submit(make, seed) for seed in seeds]):
             made += case.result()
             pace.one_more()
@@ -80,6 +79,11 @@ def generate(out: Path, seeds: range, make: Callable[[int], bool], processes: in
         to_terminal(f"Stopped after {pace.done} cases or a few more; the same command goes on from there.")
         return None
     return made
+
+
+def _begin_process() -> None:
+    preparing()
+    os.nice(NICENESS)
 
 
 def check_concepts(named: Sequence[str]) -> None:
