@@ -300,4 +300,4 @@ class Engine:
         image, grid = to_network_grid(ras, self.grounder.grid, centre_ras_mm=centre, shift_voxels=voxels, pause=course.pause)
         course.begin_next()
         encoded = self.grounder.encode_image(image, pause=course.pause, frugal=frugal)
-        return ShiftedCells(shift, encoded.cells_NC, grid, encoded.calcium_NK), encoded.correction_NK
+        return ShiftedCells(shift, encoded.cells_NC, grid, encoded.calcium_NK, encoded.nodules_NK), encoded.correction_NK

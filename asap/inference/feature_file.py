@@ -50,8 +50,9 @@ def features_to_bytes(features: StudyFeatures, settings: str) -> bytes:
     for number, window in enumerate(features.windows):
         tensors[f"cells_{number}"] = window.cells_NC.contiguous()
         tensors[f"inside_{number}"] = _bits(window.grid.inside)
-        if window.calcium_NK is not None:
-            tensors[f"calcium_{number}"] = window.calcium_NK.contiguous()
+        for name, kept in (("calcium", window.calcium_NK), ("nodules", window.nodules_NK)):
+            if kept is not None:
+                tensors[f"{name}_{number}"] = kept.contiguous()
     if features.correction_NK is not None:
         tensors["found"] = features.correction_NK.contiguous()
     # One entry only: safetensors writes several in an order that changes.
@@ -93,10 +94,10 @@ def _features(record: dict[str, Any], tensors: dict[str, Tensor]) -> StudyFeatur
         grid = GridMap(
             np.array(entry["voxel_affine"]), np.array(entry["token_affine"]), _mask(tensors[f"inside_{number}"], tokens)
         )
-        cells_NC, calcium_NK = tensors[f"cells_{number}"], tensors.get(f"calcium_{number}")
-        if not all(_per_cell(tensor, grid) for tensor in (cells_NC, calcium_NK) if tensor is not None):
+        cells_NC, *measured = tensors[f"cells_{number}"], tensors.get(f"calcium_{number}"), tensors.get(f"nodules_{number}")
+        if not all(_per_cell(tensor, grid) for tensor in (cells_NC, *measured) if tensor is not None):
             raise DamagedFeaturesError
-        windows.append(ShiftedCells(_triple(entry["shift"]), cells_NC, grid, calcium_NK))
+        windows.append(ShiftedCells(_triple(entry["shift"]), cells_NC, grid, *measured))
     lungs = record["lungs"]
     left, right, airway, body = (_mask(tensors[name], _triple(lungs["shape"])) for name in MASKS)
     correction_NK = tensors.get("found")

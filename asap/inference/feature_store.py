@@ -143,8 +143,10 @@ def _make_private(folder: Path) -> None:
 
 
 def settings_digest(grounder: Grounder) -> str:
-    """What features depend on besides the case: weights, finding head, grid, and the version of the code that computes them."""
+    """What features depend on besides the case: weights, heads, grid, and the version of the code that computes them."""
     settings = {"weights": grounder.weights_sha256, "grid": asdict(grounder.grid), "asap": __version__}
     if grounder.finding_head is not None:
         settings["finding_head"] = grounder.finding_head.weights_sha256
+    if grounder.nodule_scorer is not None:
+        settings["nodule_scorer"] = grounder.nodule_scorer.weights_sha256
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

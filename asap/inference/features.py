@@ -23,24 +23,27 @@ class ShiftedCells:
     """Features of one field of view. shift: in half cells along each axis (0 or 1). cells_NC: [N, C].
 
     calcium_NK: float16, calcium measured in each cell (`asap.inference.calcium`); None for a model that tells no organs.
+    nodules_NK: float16, what a nodule scorer says of each cell (`asap.inference.nodules`); None for a model without one.
     """
 
     shift: Triple
     cells_NC: Tensor
     grid: GridMap
     calcium_NK: Tensor | None = None
+    nodules_NK: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
     """What a model keeps of one field of view.
 
-    cells_NC: [N, C]. correction_NK: float16, what a finding head adds, or None. calcium_NK: as of `ShiftedCells`.
+    cells_NC: [N, C]. correction_NK: float16, what a finding head adds, or None. calcium_NK, nodules_NK: as of `ShiftedCells`.
     """
 
     cells_NC: Tensor
     correction_NK: Tensor | None = None
     calcium_NK: Tensor | None = None
+    nodules_NK: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ class StudyFeatures:
     @property
     def bytes(self) -> int:
         """Memory the features and the lung masks take."""
-        kept = [self.correction_NK, *(tensor for window in self.windows for tensor in (window.cells_NC, window.calcium_NK))]
+        kept = [self.correction_NK, *(t for w in self.windows for t in (w.cells_NC, w.calcium_NK, w.nodules_NK))]
         cells = sum(tensor.numel() * tensor.element_size() for tensor in kept if tensor is not None)
         return cells + sum(mask.nbytes for mask in (self.lungs.left, self.lungs.right, self.lungs.airway, self.lungs.body))
 

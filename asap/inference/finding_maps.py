@@ -2,7 +2,8 @@
 
 A finding's statement without a side is matched with every cell, in several wordings whose log-odds are averaged; a model's
 finding head, where it has one, corrects them. What is read off a region (a side, a lobe) is the mean of its best few cells, as
-for the confidence of a grounded sentence. Calcium is not matched but measured (`asap.inference.calcium`).
+for the confidence of a grounded sentence. Calcium is not matched but measured (`asap.inference.calcium`),
+and to statements about nodules is added what candidates look like (`asap.inference.nodules`).
 Axes: N cells, K findings, S sentences.
 """
 
@@ -23,6 +24,7 @@ from asap.inference.calcium import BEDS
 from asap.inference.calibration import best_mean, log_odds
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import Grounder
+from asap.inference.nodules import with_nodules
 from asap.report import Side
 from asap.text.read import read_sentence
 from asap.text.statements import LOBES, WORDINGS, wordings_of
@@ -60,7 +62,7 @@ class FindingMaps:
     def __init__(self, grounder: Grounder, rows: FindingRows, features: StudyFeatures, known: dict[str, Tensor]) -> None:
         self._grounder, self._rows, self._features = grounder, rows, features
         window = features.windows[0]
-        self._cells_NC, self._grid = window.cells_NC, window.grid
+        self._window, self._grid = window, window.grid
         self._maps = known
         self._head, self._correction_NK = grounder.finding_head, features.correction_NK
         self._calcium_NK = window.calcium_NK
@@ -122,8 +124,9 @@ class FindingMaps:
         if concept in BEDS and self._calcium_NK is not None:
             return self._calcium_NK[:, list(BEDS).index(concept)].float()
         if concept not in self._maps:
-            stated_N1 = self._rows.stated(self._grounder, self._cells_NC, (concept,))
-            self._maps[concept] = self._corrected(concept, stated_N1[:, 0].contiguous())
+            stated_N1 = self._rows.stated(self._grounder, self._window.cells_NC, (concept,))
+            stated_N = with_nodules(stated_N1[:, 0].contiguous(), concept, self._window.nodules_NK)
+            self._maps[concept] = self._corrected(concept, stated_N)
         return self._maps[concept]
 
     def _corrected(self, concept: str, stated_N: Tensor) -> Tensor:
@@ -151,7 +154,7 @@ class FindingMaps:
 
     @cached_property
     def _lobe_scores(self) -> NDArray[np.float32]:
-        match_SN = self._grounder.match(self._rows.lobes_ST, self._cells_NC)
+        match_SN = self._grounder.match(self._rows.lobes_ST, self._window.cells_NC)
         return match_SN.numpy().reshape(len(LOBE_NAMES), *self._features.tokens).astype(np.float32)
 
     @cached_property

@@ -15,11 +15,13 @@ from torch import Tensor
 from asap.inference.calcium import BEDS, BONE_SENTENCE, calcium_in_cells
 from asap.inference.calibration import LOG_ODDS_LIMIT, best_log_odds, best_mean
 from asap.inference.features import EncodedImage
+from asap.inference.nodules import nodules_in_cells
 from asap.models.asap import Asap
 from asap.models.finding_head import head_inputs
 from asap.models.load import PROCESSOR, preferred_dtype
 from asap.models.load_finding_head import LoadedFindingHead
 from asap.models.mini import MINI_GRID, AsapMini
+from asap.models.nodule_scorer import LoadedNoduleScorer
 from asap.models.phrase_encoder import tokenise
 from asap.models.wordpiece import WordPiece
 from asap.pause import Pause, no_pause
@@ -46,7 +48,7 @@ class Grounder(Protocol):
     """One model as the engine sees it.
 
     calibration: the manifest's entry, or None when its scores mean no probability. finding_head: tells which finding a cell holds
-    without a sentence; None for a model that has none.
+    without a sentence, nodule_scorer: which small things in the lung are nodules; None for a model that has none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Grounder(Protocol):
     cost: EncoderCost
     device: torch.device
     finding_head: LoadedFindingHead | None
+    nodule_scorer: LoadedNoduleScorer | None
 
     def place(self, device: torch.device) -> None:
         """Where images are encoded from now on; sentences and matches stay on the processor, where they are quick enough."""
@@ -92,6 +95,7 @@ class AsapGrounder:
     """
 
     finding_head: LoadedFindingHead | None = None
+    nodule_scorer: LoadedNoduleScorer | None = None
 
     def __init__(
         self,
@@ -167,6 +171,7 @@ class MiniGrounder:
         weights_sha256: str,
         calibration: Mapping[str, Any] | None,
         finding_head: LoadedFindingHead | None = None,
+        nodule_scorer: LoadedNoduleScorer | None = None,
     ) -> None:
         self.name = name
         self.weights_sha256 = weights_sha256
@@ -174,7 +179,8 @@ class MiniGrounder:
         self._model = model.eval()
         self._parts, self._features = model.config.parts, model.config.features
         self.finding_head = finding_head
-        self.cost = EncoderCost(model.image.pauses + (finding_head is not None) + 1, MINI_SECONDS)
+        self.nodule_scorer = nodule_scorer
+        self.cost = EncoderCost(model.image.pauses + (finding_head is not None) + (nodule_scorer is not None) + 1, MINI_SECONDS)
         self.device = PROCESSOR
 
     def place(self, device: torch.device) -> None:
@@ -204,7 +210,11 @@ class MiniGrounder:
                 correction_NK = correction_BKhwd[0].flatten(1).T.float().clamp(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
                 correction_NK = correction_NK.to(torch.float16).contiguous().cpu()
         pause()
-        return EncodedImage(cells_NC, correction_NK, self._calcium(image_11HWD, cells_NC))
+        nodules_NK = None
+        if self.nodule_scorer is not None:
+            nodules_NK = nodules_in_cells(image_11HWD, self.nodule_scorer.model, self.grid.tokens)
+            pause()
+        return EncodedImage(cells_NC, correction_NK, self._calcium(image_11HWD, cells_NC), nodules_NK)
 
     @torch.inference_mode()
     def encode_sentences(self, sentences: Sequence[Sentence]) -> Tensor:

@@ -13,6 +13,7 @@ from asap.models.catalog import MODELS, model_folder
 from asap.models.load import LoadedMini, LoadedModel, load_model, preferred_device
 from asap.models.load_finding_head import finding_head_folder, load_finding_head
 from asap.models.load_segmentation import SegmentationHeads, belongs_to, load_segmentation, segmentation_folder
+from asap.models.nodule_scorer import load_nodule_scorer, nodule_scorer_folder
 from asap.preprocess import GridConfig
 
 
@@ -59,21 +60,22 @@ def curves_of(grounder: Grounder, folder: Path) -> Curves | None:
 
 
 def grounder_of(loaded: LoadedModel) -> Grounder:
-    """The engine's view of a loaded model, with its finding head where one is installed for these very weights.
+    """The engine's view of a loaded model, with its finding head and nodule scorer where they were made for these very weights.
 
-    Raises WeightsError for a damaged head.
+    Raises WeightsError for damaged ones.
     """
     if isinstance(loaded, LoadedMini):
         if loaded.model.config.input_shape != MiniGrounder.grid.shape:
             raise WeightsError("The embedded model's weights are for another field of view than this version reads.")
         digest = loaded.weights_sha256
-        folder = finding_head_folder(loaded.name, digest)
+        folder, scorer_folder = finding_head_folder(loaded.name, digest), nodule_scorer_folder(loaded.name, digest)
         return MiniGrounder(
             loaded.model,
             name=loaded.name,
             weights_sha256=digest,
             calibration=loaded.calibration,
             finding_head=None if folder is None else load_finding_head(folder, digest),
+            nodule_scorer=None if scorer_folder is None else load_nodule_scorer(scorer_folder),
         )
     encoder = loaded.model.config.encoder
     grid = GridConfig(spacing_mm=encoder.spacing_mm, shape=encoder.volume_shape, cell=encoder.patch)

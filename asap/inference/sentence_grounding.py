@@ -1,6 +1,7 @@
 """A report's sentences on an encoded case: one answer each, with a map, a peak, a region and a confidence.
 
-What a sentence says of calcium is shown where it was measured (`asap.inference.calcium`), if any was; all else is matched.
+What a sentence says of calcium is shown where it was measured (`asap.inference.calcium`), if any was; all else is matched,
+nodules with what their candidates look like (`asap.inference.nodules`).
 Axes: S sentences, N cells of all fields of view, A B C cells of the map.
 """
 
@@ -20,6 +21,7 @@ from asap.inference.calibration import Calibration, concept_of
 from asap.inference.features import SentenceCache, StudyFeatures
 from asap.inference.finding_readers import FindingReaders
 from asap.inference.grounder import Grounder
+from asap.inference.nodules import joined
 from asap.inference.side import side_check
 from asap.report import Sentence
 from asap.volume import Affine
@@ -43,7 +45,9 @@ class SentenceGrounding:
 
     def _answers(self, features: StudyFeatures, sentences: Sequence[Sentence]) -> list[Grounding]:
         rows_ST = self._rows(sentences)
-        match_SN = [self._grounder.match(rows_ST, window.cells_NC) for window in features.windows]
+        match_SN = [
+            joined(self._grounder.match(rows_ST, window.cells_NC), sentences, window.nodules_NK) for window in features.windows
+        ]
         inside_N = torch.from_numpy(np.concatenate([window.grid.inside.ravel() for window in features.windows]))
         flat_SN = torch.cat(match_SN, dim=1).masked_fill(~inside_N, float("-inf"))
         heat_SN = self._heat(flat_SN)

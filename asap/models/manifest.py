@@ -26,6 +26,7 @@ ARCHITECTURES = (
     "asap-mini-labels",
     "asap-mini-segmentation",
     "finding-head",
+    "nodule-scorer",
     "language-decoder",
     "report-decoder",
     "unetr",

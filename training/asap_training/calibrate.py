@@ -21,6 +21,7 @@ from asap.inference.calibration import best_log_odds, concept_of
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import MiniGrounder
+from asap.inference.nodules import joined
 from asap.models.load import LoadedMini, load_model
 from asap.models.mini import AsapMini
 from asap.models.weights import write_weights
@@ -94,8 +95,8 @@ def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> 
     """What the calibration curve is read at."""
     rows_ST = engine.grounder.encode_sentences([sentence])
     window = features.windows[0]
-    match_SN = engine.grounder.match(rows_ST, window.cells_NC)[:, torch.from_numpy(window.grid.inside.ravel())]
-    return best_log_odds(match_SN).item()
+    match_SN = joined(engine.grounder.match(rows_ST, window.cells_NC), [sentence], window.nodules_NK)
+    return best_log_odds(match_SN[:, torch.from_numpy(window.grid.inside.ravel())]).item()
 
 
 def fit(rows: list[Observation]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from asap.errors import NotChestError
 from asap.inference.engine import Engine
+from asap.inference.feature_store import settings_digest
 from asap.phantom.canvas import PlacedFinding
 from asap.phantom.case_files import load_case
 from asap.text.statements import WORDINGS
@@ -39,8 +40,7 @@ class VolumeCells:
 
 def prepared(engine: Engine, cases: list[Path], out: Path, twins: int) -> Iterator[VolumeCells]:
     """The cells of the cases and of the first few twins, encoded where `out` does not hold them yet for this model."""
-    head = engine.grounder.finding_head
-    folder = out / (engine.grounder.weights_sha256 if head is None else head.weights_sha256)[:16]
+    folder = out / settings_digest(engine.grounder)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(cases):
         for twin in (False, True)[: 2 if number < twins else 1]:

@@ -2,14 +2,15 @@
 
 asap-train finetune finding-head --cases DIR [DIR ...] --inputs DIR --out DIR [--twins-every N] [--steps N] [--model NAME]
 asap-train finetune findings --cases DIR [DIR ...] --cells DIR [--model NAME] [--out DIR]
+asap-train finetune nodules --cases DIR [DIR ...] --kept DIR [--model NAME] [--steps N] [--out DIR]
 asap-train finetune segmentation --cases dataset.json --out DIR [--model NAME --recipe NAME --method semi-supervised | --score]
 asap-train finetune report --told FILE --layout ctrg|ctrate --volumes DIR --cells DIR --out DIR [--language DIR] [--steps N]
 asap-train finetune vqa --told DIR --volumes DIR --cells DIR --out DIR --language DIR [--steps N]
 
 finding-head: which finding each cell holds, read from the trunk. findings: the curves behind `asap classify`, `ask` and
-`report`. segmentation: labels of a decathlon-style data set, by a light head of asap-mini, or by UNETR of asap-base, all of which
-is trained. report: the benchmark's own small decoder, trained from scratch, or with --language a local language model with
-adapters. vqa: the language model on RadGenome's questions.
+`report`. nodules: which small things in the lung are nodules. segmentation: labels of a decathlon-style data set, by a light
+head of asap-mini, or by UNETR of asap-base, all of which is trained. report: the benchmark's own small decoder, trained from
+scratch, or with --language a local language model with adapters. vqa: the language model on RadGenome's questions.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from asap.models.language_adapter import LoraConfig, new_decoder, save_adapter
 from asap.models.report_decoder import ReportDecoder, ReportDecoderConfig, vocabulary
 from asap.models.visual_prefix import PrefixConfig
 from asap.models.weights import write_weights
-from asap_training import fit_findings, fit_labels, train_findings
+from asap_training import fit_findings, fit_labels, train_findings, train_nodules
 from asap_training.arguments import ended_in_one_sentence, positive
 from asap_training.data.told_cases import Told, ctrate_reports, ctrg_reports, radgenome_questions
 from asap_training.data.told_cells import ToldCells
@@ -78,10 +79,15 @@ def said(steps: int) -> Callable[[int, float], None]:
 
 def main() -> None:
     """Parse, read what is told, train, write."""
-    if len(sys.argv) == 1:  # argparse would speak of the options of two of the five
+    if len(sys.argv) == 1:  # argparse would speak of the options of two of the six
         print(__doc__)
         sys.exit(2)
-    own = {"finding-head": train_findings.main, "findings": fit_findings.main, "segmentation": fit_labels.main}
+    own = {
+        "finding-head": train_findings.main,
+        "findings": fit_findings.main,
+        "nodules": train_nodules.main,
+        "segmentation": fit_labels.main,
+    }
     if sys.argv[1:2] and sys.argv[1] in own:
         task = sys.argv[1]
         sys.argv = [f"asap-train finetune {task}", *sys.argv[2:]]
@@ -106,7 +112,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=("report", "vqa"), help="or finding-head, findings, segmentation, which have options of their own"
+        "what", choices=("report", "vqa"), help="or finding-head, findings, nodules, segmentation, which have options of their own"
     )
     parser.add_argument("--told", type=Path, required=True, help="list of reports, or folder of question tables")
     parser.add_argument("--layout", choices=tuple(LAYOUTS), default="ctrate")
