@@ -34,8 +34,8 @@ class NoduleScorerConfig:
     fine_channels: int = 12
     coarse_channels: int = 32
     width: int = 48
-    weight: float = 0.75
-    least: float = -3.0
+    weight: float = 1.0
+    least: float = -5.0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NoduleScorerConfig:
