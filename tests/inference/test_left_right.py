@@ -37,6 +37,7 @@ class BrightestCell:
     grid = GridConfig(spacing_mm=(3.0, 3.0, 3.0), shape=(112, 112, 112), cell=(8, 8, 8))
     device = torch.device("cpu")
     finding_head = None
+    nodule_scorer = None
 
     def place(self, device: torch.device) -> None:
         self.device = device

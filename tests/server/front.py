@@ -58,7 +58,7 @@ class GatedGrounder:
         self.name, self.weights_sha256, self.grid = real.name, real.weights_sha256, real.grid
         self.calibration, self.cost = real.calibration, real.cost
         self.match, self.heat, self.evidence = real.match, real.heat, real.evidence
-        self.device, self.finding_head = real.device, real.finding_head
+        self.device, self.finding_head, self.nodule_scorer = real.device, real.finding_head, real.nodule_scorer
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)

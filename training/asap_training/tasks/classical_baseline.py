@@ -62,6 +62,7 @@ class ClassicalBaseline:
     cost = EncoderCost(pauses=1, seconds=1.0)
     device = PROCESSOR
     finding_head = None
+    nodule_scorer = None
 
     def place(self, device: torch.device) -> None:
         """Nothing here is worth a GPU: it stays on the processor."""
