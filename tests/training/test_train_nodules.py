@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from asap.errors import WeightsError
+from asap.errors import InputError, WeightsError
 from asap.inference.lung_spots import PATCH
 from asap.models.nodule_scorer import (
     NoduleScorer,
@@ -71,7 +71,7 @@ def test_a_nodule_is_drawn_alike_however_many_candidates_it_has_and_a_small_one_
 
 def test_cases_without_a_nodule_are_refused() -> None:
     nothing = made_up(0, 4)
-    with pytest.raises(ValueError, match="no nodule"):
+    with pytest.raises(InputError, match="no generated case"):
         pooled([replace(nothing, kind_C=np.zeros_like(nothing.kind_C))], small=60)
 
 

@@ -112,7 +112,9 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=("report", "vqa"), help="or finding-head, findings, nodules, segmentation, which have options of their own"
+        "what",
+        choices=("report", "vqa"),
+        help="or finding-head, findings, nodules, segmentation, which have options of their own",
     )
     parser.add_argument("--told", type=Path, required=True, help="list of reports, or folder of question tables")
     parser.add_argument("--layout", choices=tuple(LAYOUTS), default="ctrate")

@@ -22,10 +22,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from asap.errors import InputError
 from asap.inference.load import load_engine
 from asap.models.catalog import PACKAGED_WEIGHTS
 from asap.models.nodule_scorer import SCORED, NoduleScorer, NoduleScorerConfig, write_nodule_scorer
+from asap_training.arguments import positive
 from asap_training.data.nodule_candidates import NOTHING, LabelledCandidates, labelled_candidates
+from asap_training.pace import Pace
 
 SOURCE = "Trained by asap_training.train_nodules on generated chest CTs (asap.phantom); no patient data."
 LICENCE = "Apache-2.0"
@@ -57,15 +60,15 @@ class Pool:
 
 
 def pooled(cases: Sequence[LabelledCandidates], small: int) -> Pool:
-    """All candidates; every nodule is drawn alike, however many candidates it has. ValueError where there is no nodule."""
-    chances = []
+    """All candidates; every nodule is drawn alike, however many candidates it has. InputError where there is none."""
+    chances: list[NDArray[np.float64]] = []
     for case in cases:
         there = case.kind_C != NOTHING
         count_C = np.array([((case.lesion_C == lesion) & there).sum() for lesion in case.lesion_C])
         chances.append(np.where(there, np.where(case.voxels_C < small, 2.0, 1.0) / np.maximum(count_C, 1), 0.0))
-    chance_C = np.concatenate(chances)
+    chance_C = np.concatenate(chances) if chances else np.zeros(0)
     if not chance_C.any():
-        raise ValueError("these cases hold no nodule; generate more")
+        raise InputError("There is no generated case with a nodule here; `asap-train generate --require nodule` makes some.")
     hu_CPPP, kind_C = (np.concatenate([getattr(case, name) for case in cases]) for name in ("hu_CPPP", "kind_C"))
     return Pool(hu_CPPP, kind_C, chance_C / chance_C.sum())
 
@@ -120,17 +123,16 @@ def main() -> None:
     parser.add_argument("--cases", type=Path, nargs="+", required=True)
     parser.add_argument("--kept", type=Path, required=True, help="where candidates are kept, for the next run")
     parser.add_argument("--model", default="asap-mini")
-    parser.add_argument("--steps", type=int, default=NoduleRecipe.steps)
+    parser.add_argument("--steps", type=positive, default=NoduleRecipe.steps)
     parser.add_argument("--out", type=Path, help="by default the package's own weights")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     grounder = load_engine(arguments.model).grounder
     folders = [path.parent for folder in arguments.cases for path in sorted(folder.glob("case-*/case.npz"))]
-    cases = []
-    for number, folder in enumerate(folders, start=1):
+    cases, pace = [], Pace(len(folders), "Looking for candidates")
+    for folder in folders:
         cases.append(labelled_candidates(folder, arguments.kept))
-        if number % SHOWN_EVERY == 0:
-            print(f"candidates of {number} of {len(folders)} cases", flush=True)
+        pace.one_more()
     recipe = NoduleRecipe(steps=arguments.steps)
     pool = pooled(cases, recipe.small)
     print(f"{len(pool.kind_C)} candidates, {int((pool.kind_C != NOTHING).sum())} of them in nodules", flush=True)
