@@ -30,19 +30,24 @@ UNREADABLE = "The weights' calibration cannot be read; import or download the we
 class Calibration:
     """P = sigmoid(slope * evidence + offset + by_concept[concept]), capped by the observations of that concept.
 
-    observations: how many sentences about a concept the curve was fitted on; a concept that is not counted is capped at 99 %.
+    slopes: of concepts whose evidence comes from elsewhere too (`asap.inference.nodules`), in place of slope. observations: how many sentences about a concept the curve was fitted on; a concept that is not counted is capped at 99 %.
     """
 
     slope: float
     offset: float
     by_concept: Mapping[str, float]
     observations: Mapping[str, int] = field(default_factory=dict)
+    slopes: Mapping[str, float] = field(default_factory=dict)
+
+    def slope_of(self, concept: str) -> float:
+        """What a concept's evidence is multiplied by."""
+        return self.slopes.get(concept, self.slope)
 
     def confidence(self, evidence: float, concept: str) -> float | None:
         """Probability in (0, 0.99]; None for a concept that was not part of the calibration."""
         if concept not in self.by_concept:
             return None
-        z = self.slope * evidence + self.offset + self.by_concept[concept]
+        z = self.slope_of(concept) * evidence + self.offset + self.by_concept[concept]
         return min(self.highest(concept), 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z)))))
 
     def highest(self, concept: str) -> float:
@@ -52,18 +57,18 @@ class Calibration:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Calibration:
-        """Read the manifest's entry (slope, offset, by_concept, and observations where known); WeightsError when malformed."""
-        if not {"slope", "offset", "by_concept"} <= set(entry) <= {"slope", "offset", "by_concept", "observations"}:
+        """Read the manifest's entry: slope, offset, by_concept, perhaps observations and slopes. WeightsError when malformed."""
+        if not {"slope", "offset", "by_concept"} <= set(entry) <= {"slope", "offset", "by_concept", "observations", "slopes"}:
             raise WeightsError(UNREADABLE)
-        offsets, counts = entry["by_concept"], entry.get("observations", {})
-        if not isinstance(offsets, dict) or not isinstance(counts, dict):
+        offsets, counts, slopes = entry["by_concept"], entry.get("observations", {}), entry.get("slopes", {})
+        if not all(isinstance(mapping, dict) for mapping in (offsets, counts, slopes)):
             raise WeightsError(UNREADABLE)
-        numbers = [entry["slope"], entry["offset"], *offsets.values()]
+        numbers = [entry["slope"], entry["offset"], *offsets.values(), *slopes.values()]
         if not all(isinstance(n, float) and math.isfinite(n) for n in numbers):
             raise WeightsError(UNREADABLE)
         if not all(type(n) is int and n >= 0 for n in counts.values()):
             raise WeightsError(UNREADABLE)
-        return cls(entry["slope"], entry["offset"], dict(offsets), dict(counts))
+        return cls(entry["slope"], entry["offset"], dict(offsets), dict(counts), dict(slopes))
 
 
 def best_mean(match_SN: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def curves_of_grounding(calibration: Calibration | None) -> Curves:
         return {}
     curves = {}
     for concept in (concept for concept in WORDINGS if concept in calibration.by_concept):
-        line = Line(calibration.slope, calibration.offset + calibration.by_concept[concept])
+        line = Line(calibration.slope_of(concept), calibration.offset + calibration.by_concept[concept])
         curves[concept] = PresenceCurve(line, line)
     return curves
 

@@ -37,3 +37,14 @@ def test_the_curve_follows_what_was_observed() -> None:
     assert believed is not None
     assert believed > 0.9
     assert curve.confidence(1.0, "nodule") == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_concept_with_evidence_of_its_own_has_its_own_slope_and_leaves_the_others_alone() -> None:
+    masses = [("mass", x, x > 0.5) for x in (-3.0, -2.0, 0.4, 0.6, 2.0, 3.0)] * 10
+    nodules = [("nodule", 10 * x, n % 5 != (x > 0)) for x in (-1.0, 1.0) for n in range(30)]
+    together, alone = Calibration.from_manifest(fit([*masses, *nodules], ("nodule",))), Calibration.from_manifest(fit(masses))
+    assert together.confidence(0.7, "mass") == alone.confidence(0.7, "mass")
+    assert together.slope_of("nodule") < 0.5 * together.slope_of("mass")
+    shares = [sum(strict for _, x, strict in nodules if x == at) / 30 for at in (-10.0, 10.0)]
+    for at, share in zip((-10.0, 10.0), shares, strict=True):
+        assert together.confidence(at, "nodule") == pytest.approx(share, abs=0.05)

@@ -7,7 +7,7 @@ asap-train export --packaged asap/weights/asap-mini --cases DIR --out asap/weigh
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from asap.errors import InputError
-from asap.inference.calibration import best_log_odds, concept_of
+from asap.inference.calibration import Calibration, best_log_odds, concept_of
 from asap.inference.engine import Engine
 from asap.inference.features import StudyFeatures
 from asap.inference.grounder import MiniGrounder
 from asap.inference.nodules import joined
 from asap.models.load import LoadedMini, load_model
 from asap.models.mini import AsapMini
+from asap.models.nodule_scorer import SCORED, LoadedNoduleScorer, load_nodule_scorer, nodule_scorer_folder
 from asap.models.weights import write_weights
 from asap.phantom.case import retold
 from asap.phantom.case_files import FILE_NAME, load_case
@@ -56,12 +57,13 @@ def averaged_model(run: Path, recipe: MiniRecipe) -> AsapMini:
     return model
 
 
-def packaged_model(folder: Path) -> AsapMini:
-    """The model of a folder; InputError for another architecture."""
+def packaged_model(folder: Path) -> tuple[AsapMini, LoadedNoduleScorer | None]:
+    """The model of a folder, and the nodule scorer made for it; InputError for another architecture."""
     loaded = load_model(folder)
     if not isinstance(loaded, LoadedMini):
         raise InputError("Only the confidence of asap-mini is fitted here; these weights are of another architecture.")
-    return loaded.model
+    beside = nodule_scorer_folder(loaded.name, loaded.weights_sha256)
+    return loaded.model, None if beside is None else load_nodule_scorer(beside)
 
 
 def observations(engine: Engine, folder: Path) -> Iterator[Observation]:
@@ -99,17 +101,31 @@ def log_odds_of(engine: Engine, features: StudyFeatures, sentence: Sentence) -> 
     return best_log_odds(match_SN[:, torch.from_numpy(window.grid.inside.ravel())]).item()
 
 
-def fit(rows: list[Observation]) -> dict[str, object]:
+def fit(rows: list[Observation], own_slope: Sequence[str] = ()) -> dict[str, object]:
     """Logistic curve with a shrunken offset for each concept that was seen at least twenty times.
 
-    InputError where all sentences were hits, or none: that is too few cases, or a model that has learnt nothing.
+    own_slope: concepts that get a slope of their own and take no part in the common one, since their evidence comes from
+    elsewhere too. InputError where all other sentences were hits, or none: that is too few cases, or a model that has learnt
+    nothing.
     """
+    counts = {name: sum(row[0] == name for row in rows) for name in sorted({row[0] for row in rows})}
+    often = [name for name, count in counts.items() if count >= SMALLEST_GROUP]
+    common = _curve([row for row in rows if row[0] not in own_slope], [name for name in often if name not in own_slope])
+    by_concept, slopes = dict(common.by_concept), {}
+    for name in (name for name in own_slope if name in often):
+        alone = _curve([row for row in rows if row[0] == name], [])
+        slopes[name], by_concept[name] = alone.slope, round(alone.offset - common.offset, 4)
+    entry: dict[str, object] = {"slope": common.slope, "offset": common.offset, "by_concept": dict(sorted(by_concept.items()))}
+    entry["observations"] = {name: counts[name] for name in sorted(by_concept)}
+    return entry | ({"slopes": slopes} if slopes else {})
+
+
+def _curve(rows: list[Observation], concepts: list[str]) -> Calibration:
+    """One slope and one offset, and what is added for each of some concepts."""
     if len({strict for _, _, strict in rows}) < 2:
         raise InputError(
             "A confidence needs cases in which sentences are found and others in which they are not; give more cases."
         )
-    counts = {name: sum(row[0] == name for row in rows) for name in {row[0] for row in rows}}
-    concepts = sorted(name for name, count in counts.items() if count >= SMALLEST_GROUP)
     x = np.zeros((len(rows), 1 + len(concepts)))
     y: NDArray[np.bool_] = np.array([row[2] for row in rows])
     for line, (concept, log_odds, _) in zip(x, rows, strict=True):
@@ -119,12 +135,7 @@ def fit(rows: list[Observation]) -> dict[str, object]:
     curve = LogisticRegression(C=1.0, max_iter=2000).fit(x, y)
     slope, *offsets = (float(c) for c in curve.coef_[0])
     by_concept = {name: round(offset, 4) for name, offset in zip(concepts, offsets, strict=True)}
-    return {
-        "slope": round(slope, 4),
-        "offset": round(float(curve.intercept_[0]), 4),
-        "by_concept": by_concept,
-        "observations": {name: counts[name] for name in concepts},
-    }
+    return Calibration(round(slope, 4), round(float(curve.intercept_[0]), 4), by_concept)
 
 
 def main() -> None:
@@ -143,11 +154,14 @@ def package(arguments: argparse.Namespace) -> None:
     """Calibrate and write. Raises InputError for a folder that holds no such model or no cases."""
     recipe = MiniRecipe()
     # Rounded to bfloat16 first: the confidence is fitted to the weights that are shipped.
-    model = packaged_model(arguments.packaged) if arguments.run is None else averaged_model(arguments.run, recipe)
+    if arguments.run is None:
+        model, scorer = packaged_model(arguments.packaged)
+    else:
+        model, scorer = averaged_model(arguments.run, recipe), None
     model = model.to(torch.bfloat16).float()
-    engine = Engine(MiniGrounder(model, name="asap-mini", weights_sha256="", calibration=None))
+    engine = Engine(MiniGrounder(model, name="asap-mini", weights_sha256="", calibration=None, nodule_scorer=scorer))
     rows = list(observations(engine, arguments.cases))
-    calibration = fit(rows)
+    calibration = fit(rows, () if scorer is None else SCORED)
     print(f"{len(rows)} observations; slope {calibration['slope']}, offset {calibration['offset']}")
     manifest = write_weights(
         arguments.out,
