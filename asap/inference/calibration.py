@@ -30,7 +30,8 @@ UNREADABLE = "The weights' calibration cannot be read; import or download the we
 class Calibration:
     """P = sigmoid(slope * evidence + offset + by_concept[concept]), capped by the observations of that concept.
 
-    slopes: of concepts whose evidence comes from elsewhere too (`asap.inference.nodules`), in place of slope. observations: how many sentences about a concept the curve was fitted on; a concept that is not counted is capped at 99 %.
+    slopes: of concepts whose evidence comes from elsewhere too (`asap.inference.nodules`), in place of slope. observations: how
+    many sentences about a concept the curve was fitted on; a concept that is not counted is capped at 99 %.
     """
 
     slope: float
