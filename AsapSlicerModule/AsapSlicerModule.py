@@ -71,12 +71,12 @@ class AsapSlicerModuleWidget(ScriptedLoadableModuleWidget):
 
         self.case_panel = CasePanel(self.layout, slicer.mrmlScene)
         self.report_panel = ReportPanel(self.layout)
+        self.case_panel.add_display(self.layout)
         self.question_panel = QuestionPanel(self.layout)
         self.organ_row = OrganRow(self.layout)
         self.segment_box = SegmentBox(self.layout)
         self.label_row = LabelRow(self.layout)
         self.worklist_panel = WorklistPanel(self.layout)
-        self.case_panel.add_display(self.layout)
         self.layout.addStretch(1)
         self.logic = AsapLogic(slicer.mrmlScene, self.case_panel.is_allowed)
         self.case_panel.start_logic(self.logic)

@@ -11,7 +11,7 @@ from .events import Event
 from .i18n import _
 from .logic import AsapLogic
 from .server_panel import ServerPanel
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row, say
 
 ALLOWED_KEY = "ASAP/AllowedServers"
 PERCENT = 100
@@ -34,13 +34,15 @@ class CasePanel:
         banner.setFrameShape(qt.QFrame.StyledPanel)
         layout.addWidget(banner)
         self.server = ServerPanel(layout, self._settings)
-        self._build_case(box(_("Case"), layout))
+        self.case_box = Box("Case", _("Case"), layout, opened=True)
+        self._build_case(self.case_box.form)
         self.status = label("AsapStatus")
+        self.status.setVisible(False)
         layout.addWidget(self.status)
 
     def add_display(self, layout: Any) -> None:
         """The display box; it stands below the report, where the hand is."""
-        self._build_display(box(_("Display"), layout))
+        self._build_display(Box("Display", _("Display"), layout).form)
 
     def start_logic(self, logic: AsapLogic) -> None:
         """Show what the scene brought and listen from now on."""
@@ -73,6 +75,7 @@ class CasePanel:
     def on_event(self, event: Event) -> None:
         """The logic has news."""
         if event.kind == "consent":
+            self.case_box.show()
             self.consent.setVisible(True)
             self.consent_text.setText(
                 _("Encoding sends this CT, resampled and without names, and the sentences to {server}.").format(
@@ -85,16 +88,16 @@ class CasePanel:
         elif event.kind == "case":
             self.list_volumes()
             self._show_case()
-            self.status.setText("")
+            say(self.status, "")
         elif event.kind == "report":
             self._read_parameters()
             self.list_volumes()
         if event.kind in DONE and self._under_way:
-            self.status.setText("")
+            say(self.status, "")
             self._show_case()
             self._under_way = False
         if event.message and event.kind in ("server", "progress", "error"):
-            self.status.setText(event.message)
+            say(self.status, event.message)
             self._under_way = event.kind == "progress"
         self._enable()
 
@@ -118,6 +121,7 @@ class CasePanel:
         self.progress.setRange(0, PERCENT)
         self.progress.setValue(0)
         self.coverage = label("AsapCoverage")
+        self.coverage.setVisible(False)
         self.consent = qt.QFrame()
         self.consent.setFrameShape(qt.QFrame.StyledPanel)
         inside = qt.QVBoxLayout(self.consent)
@@ -177,7 +181,7 @@ class CasePanel:
         if self._logic is None:
             return
         if not agreed:
-            self.status.setText(_("Nothing was sent."))
+            say(self.status, _("Nothing was sent."))
             return
         allowed = str(self._settings.value(ALLOWED_KEY) or "").split()
         self._settings.setValue(ALLOWED_KEY, " ".join(sorted({*allowed, self._logic.url})))
@@ -219,10 +223,10 @@ class CasePanel:
         self.progress.setRange(0, PERCENT)
         self.progress.setValue(PERCENT if case is not None else 0)
         if case is None:
-            self.coverage.setText("")
+            say(self.coverage, "")
             return
         came = _("The server's own copy is used.") if case.origin == "datastore" else _("The case was sent to the server.")
-        self.coverage.setText(f"{came} {case.seen.sentence if case.seen is not None else ''}".strip())
+        say(self.coverage, f"{came} {case.seen.sentence if case.seen is not None else ''}".strip())
 
     def _enable(self) -> None:
         logic = self._logic

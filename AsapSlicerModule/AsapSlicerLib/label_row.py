@@ -13,7 +13,7 @@ from .i18n import _
 from .image_files import opened_volume
 from .label_desk import LabelDesk
 from .logic import AsapLogic
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row, say
 
 
 class LabelRow:
@@ -22,7 +22,7 @@ class LabelRow:
     def __init__(self, layout: Any) -> None:
         self._logic: AsapLogic | None = None
         self._desk: LabelDesk | None = None
-        form = box(_("Label studies"), layout)
+        form = Box("Labelling", _("Label studies"), layout).form
         self.strategy = qt.QComboBox()
         self.strategy.setAccessibleName(_("How the next study is chosen"))
         self.next = button(
@@ -79,4 +79,4 @@ class LabelRow:
         idle = desk is not None and not desk.busy
         self.next.setEnabled(idle and bool(names))
         self.submit.setEnabled(idle and logic is not None and logic.server is not None and bool(desk and desk.study))
-        self.told.setText("" if desk is None else desk.told)
+        say(self.told, "" if desk is None else desk.told)

@@ -15,9 +15,9 @@ from .widgets import button, label, row
 
 
 class LesionRow:
-    """A button for a new lesion; the rest is shown while one is corrected. Keys act in slices."""
+    """`new` begins a lesion; `frame` is shown while one is corrected. Keys act in slices."""
 
-    def __init__(self, form: Any) -> None:
+    def __init__(self) -> None:
         self._logic: AsapLogic | None = None
         self._tools: LesionTools | None = None
         self.frame = qt.QFrame()
@@ -45,8 +45,6 @@ class LesionRow:
         inside.addWidget(self.told)
         inside.addLayout(row(self.scribble, self.box, self.undo, self.redo))
         inside.addWidget(self.done)
-        form.addRow(self.new)
-        form.addRow(self.frame)
         self._show()
 
     def start_logic(self, logic: AsapLogic) -> None:

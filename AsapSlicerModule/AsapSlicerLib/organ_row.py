@@ -10,7 +10,7 @@ from .events import Event
 from .i18n import _
 from .logic import AsapLogic
 from .organs import Organs
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row, say
 
 
 class OrganRow:
@@ -20,11 +20,12 @@ class OrganRow:
         self._organs: Organs | None = None
         self._waits = False
         self._targets: dict[str, str] = {}
-        form = box(_("Organs"), layout)
+        form = Box("Organs", _("Organs"), layout).form
         self.choice = qt.QComboBox()
         self.choice.setAccessibleName(_("Organ"))
         self.draw = button(_("Draw"), _("The model draws the organ as a segment"), self._draw)
         self.told = label("AsapOrgan")
+        self.told.setVisible(False)
         form.addRow(row(self.choice, self.draw))
         form.addRow(self.told)
         self._enable()
@@ -39,11 +40,11 @@ class OrganRow:
         """The logic has news."""
         if event.kind == "segment" and self._waits:
             self._waits = False
-            self.told.setText(event.message)
+            say(self.told, event.message)
         elif event.kind == "error":
             self._waits = False
         elif event.kind in ("server", "case"):
-            self.told.setText("")
+            say(self.told, "")
             self._enable()
 
     def _draw(self) -> None:

@@ -16,7 +16,7 @@ from .judge_row import Act, JudgeRow
 from .logic import AsapLogic
 from .question_desk import SUGGESTED, QuestionDesk, confidence_words, places_of
 from .report_export import write_report
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row
 
 QUESTION, ANSWER, SURE, VERDICT = range(4)
 ROWS_HEIGHT = 130
@@ -37,7 +37,8 @@ class QuestionPanel:
         self._desk: QuestionDesk | None = None
         self._logic: AsapLogic | None = None
         self._filling = False
-        form = box(_("Ask a question"), layout)
+        self.box = Box("Questions", _("Ask a question"), layout)
+        form = self.box.form
         self.question = qt.QLineEdit()
         self.question.setObjectName("AsapAsk")
         self.question.setAccessibleName(_("Question about the CT"))
@@ -69,6 +70,7 @@ class QuestionPanel:
         if self._desk is not None and words.strip():
             self._desk.ask(words)
             self.question.setText("")
+            self.box.show()
             self.answer.setFocus()
 
     # building

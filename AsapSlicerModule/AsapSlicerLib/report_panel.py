@@ -19,16 +19,17 @@ from .events import Event
 from .i18n import _
 from .lesion_row import LesionRow
 from .lesions import KEY as LESION
+from .list_rows import RowHeights, muted_brush
 from .logic import AsapLogic
 from .report_box import ReportBox
 from .sign_row import SignRow
 from .volume_nodes import Point
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row, say
 
 WORDS, SAYS, CONFIDENCE, STATE = range(4)
 PERCENT = 100
 SWATCH_PIXELS = 12
-GREY = 128
+LIST_HEIGHT = 230
 
 
 # Translated one at a time when asked for: a translation looks up where it is asked from, and a list asks for many.
@@ -71,7 +72,7 @@ class ReportPanel:
         self._logic: AsapLogic | None = None
         self._items: dict[int, Any] = {}
         self._place: Point | None = None
-        form = box(_("Report"), layout)
+        form = Box("Report", _("Report"), layout, opened=True).form
         self.report = ReportBox(form)
         self._build_list(form)
         self._build_actions(form)
@@ -126,7 +127,7 @@ class ReportPanel:
         self.list.setRootIsDecorated(False)
         self.list.setIndentation(10)
         self.list.setAlternatingRowColors(True)
-        self.list.setMinimumHeight(260)
+        self.list.setMinimumHeight(LIST_HEIGHT)
         header = self.list.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(WORDS, qt.QHeaderView.Stretch)
@@ -134,6 +135,7 @@ class ReportPanel:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         self.list.itemSelectionChanged.connect(lambda *_args: self._selected())
         self.list.itemChanged.connect(lambda *_args: self._checked())
+        self._heights = RowHeights(self.list, WORDS, self._items)
         self.progress = label("AsapProgress")
         self.changes = label("AsapChanges")
         self.changes.setTextFormat(qt.Qt.RichText)
@@ -179,11 +181,13 @@ class ReportPanel:
             self._cut_lesion,
         )
         self.clear = button(_("Clear overlay"), _("Take heat and outlines away."), self._clear)
-        form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "toggle"))))
+        self.lesion = LesionRow()
+        form.addRow(row(*(self.buttons[name] for name in ("previous", "next", "toggle")), self.clear))
         form.addRow(row(*(self.buttons[name] for name in ("accept", "reject", "edit", "undo"))))
-        form.addRow(row(self.segment, self.cut, self.clear))
-        self.lesion = LesionRow(form)
+        form.addRow(row(self.segment, self.cut, self.lesion.new))
+        form.addRow(self.lesion.frame)
         self.signing = SignRow(form)
+        self.report.writing.addWidget(self.signing.keep)
 
     # the reader acts
 
@@ -286,7 +290,7 @@ class ReportPanel:
         current, together = self.current, self._together()
         self.list.blockSignals(True)
         self.list.clear()
-        self._items = {}
+        self._items.clear()
         parent: Any = None
         section: str | None = None
         for index, sentence in enumerate(review.sentences if review is not None else ()):
@@ -301,11 +305,12 @@ class ReportPanel:
         if current in self._items:
             self.list.setCurrentItem(self._items[current])
         self.list.blockSignals(False)
+        self._heights.fit()
         if review is None or not review.sentences:
-            self.progress.setText("")
+            say(self.progress, "")
         else:
             told = _("{done} of {all} reviewed")
-            self.progress.setText(told.format(done=review.reviewed, all=review.reviewed + review.waiting))
+            say(self.progress, told.format(done=review.reviewed, all=review.reviewed + review.waiting))
         self._show_details()
         self._enable()
 
@@ -325,7 +330,7 @@ class ReportPanel:
         item.setFont(WORDS, slanted)
         if answer.map is None or sentence.doubted:
             for column in range(4):
-                item.setForeground(column, qt.QBrush(qt.QColor(GREY, GREY, GREY)))
+                item.setForeground(column, muted_brush(self.list))
         if answer.map is None:
             return item
         item.setCheckState(WORDS, qt.Qt.Checked if checked else qt.Qt.Unchecked)

@@ -15,7 +15,7 @@ from .report_export import write_whole
 from .segment_files import ENDING, segments_file
 from .segment_list import Measuring, segment_rows, stamp
 from .segments import choose_segmentation, segmentation_choices, segmentation_for, segmentation_of
-from .widgets import box, button, label, read, row
+from .widgets import Box, button, label, read, row, say
 
 EDITOR = "SegmentEditor"
 NEWS = ("segment", "case", "report", "error", "label", "server")
@@ -28,12 +28,14 @@ class SegmentBox:
         self._logic: AsapLogic | None = None
         self._choices: list[Any] = []
         self._measuring, self._seen = Measuring(), ()
-        form = box(_("Segments"), layout)
+        self.box = Box("Segments", _("Segments"), layout)
+        form = self.box.form
         self.target = qt.QComboBox()
         self.target.setAccessibleName(_("Segmentation new segments go into"))
         self.target.setToolTip(_("A segmentation of your own keeps its segments; new ones are added to it."))
         self.target.currentIndexChanged.connect(lambda *_args: self._chosen())
         self.list = label("AsapSegments")
+        self.list.setVisible(False)
         self.edit = button(
             _("Edit in Segment Editor"),
             _("Finish the lesion at hand and go on in Slicer's own editor with these segments and this CT."),
@@ -67,7 +69,7 @@ class SegmentBox:
         if seen != self._seen and logic is not None:
             self._seen = seen
             rows = segment_rows(logic.scene, volume, self._measuring) if seen else []
-            self.list.setText("\n".join(f"{one.name}: {one.measures.text}" for one in rows))
+            say(self.list, "\n".join(f"{one.name.rstrip('.')}: {one.measures.text}" for one in rows))
         self.edit.setEnabled(volume is not None)
         self.save.setEnabled(bool(self.list.text if isinstance(self.list.text, str) else self.list.text()))
 

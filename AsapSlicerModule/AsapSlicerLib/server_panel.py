@@ -11,7 +11,7 @@ from .events import Event
 from .i18n import _
 from .logic import AsapLogic
 from .own_server import OwnServer
-from .widgets import box, button, every, label, read, row
+from .widgets import Box, button, every, label, read, row
 
 URL_KEY, HISTORY_KEY, PYTHON_KEY = "ASAP/ServerUrl", "ASAP/ServerUrlHistory", "ASAP/ServerPython"
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -29,7 +29,8 @@ class ServerPanel:
         self._logic: AsapLogic | None = None
         self._errors: list[str] = []
         self.own: OwnServer | None = None
-        form = box(_("Server"), layout)
+        self.box = Box("Server", _("Server"), layout, opened=True)
+        form = self.box.form
         self._build_address(form)
         self._build_own(form)
         self.server_text = label("AsapServer")
@@ -61,6 +62,7 @@ class ServerPanel:
             self._errors = [*self._errors, event.message][-KEPT_ERRORS:]
         if event.kind == "server":
             self._show_models()
+            self.box.suggest(opened=self._logic is None or self._logic.server is None)
         if event.kind in ("server", "health"):
             self._show_server(event.message if event.kind == "health" else "")
 
@@ -208,6 +210,9 @@ class ServerPanel:
     def _show_server(self, trouble: str) -> None:
         info = self._logic.server if self._logic is not None else None
         self.disconnect.setEnabled(info is not None)
+        self.box.button.setText(
+            _("Server") if info is None else _("Server: does not answer") if trouble else _("Server: connected")
+        )
         if trouble or info is None:
             self.server_text.setText(trouble or _("Not connected."))
             return

@@ -16,7 +16,7 @@ from .widgets import button, label, read, row
 
 
 class SignRow:
-    """Adds its rows to the report panel's form."""
+    """Adds its rows to the report panel's form; `keep` stands beside the other buttons that write."""
 
     def __init__(self, form: Any) -> None:
         self._logic: AsapLogic | None = None
@@ -38,7 +38,7 @@ class SignRow:
         self.keep = button(
             _("Keep journal..."), _("Keep every decision in a folder of your own too; a review found there goes on."), self._keep
         )
-        form.addRow(_("Reader:"), row(self.reader, self.sign, self.keep))
+        form.addRow(_("Reader:"), row(self.reader, self.sign))
         form.addRow(self.told)
         form.addRow(self.amendment)
 

@@ -15,7 +15,7 @@ from .events import Event
 from .i18n import _
 from .judge_row import Act, JudgeRow
 from .logic import AsapLogic
-from .widgets import box, button, label, row
+from .widgets import Box, button, label, row
 from .worklist_desk import WorklistDesk
 
 
@@ -24,7 +24,8 @@ class WorklistPanel:
 
     def __init__(self, layout: Any) -> None:
         self._desk: WorklistDesk | None = None
-        form = box(_("Answers to judge"), layout)
+        self.box = Box("Worklist", _("Answers to judge"), layout)
+        form = self.box.form
         self.open_button = button(_("Open worklist..."), _("A reader's folder that `asap review new` made."), self._open)
         self.place = label("AsapWorklistPlace")
         self.question = label("AsapQuestion")
@@ -92,6 +93,7 @@ class WorklistPanel:
         """Take up the list of a folder."""
         if self._desk is not None:
             self._desk.open(folder)
+            self.box.show()
             self.answer.setFocus()
 
     def _open(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,13 @@ class Desk:
             QTest.qWait(10)
 
     def click(self, button: Any) -> None:
-        """Press a button with the mouse."""
+        """Press a button with the mouse; opens its box first, as one has to."""
+        above = button.parentWidget()
+        while above is not None:
+            if isinstance(above, sys.modules["ctk"].ctkCollapsibleButton) and above.collapsed:
+                above.collapsed = False
+                QTest.qWait(1)
+            above = above.parentWidget()
         QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
 
     def press(self, target: Any, keys: str) -> None:
@@ -102,10 +109,14 @@ def _affine() -> Any:
 
 
 @contextmanager
-def open_desk(folder: Path, server: Any = None, *, ct: Any = None) -> Iterator[Desk]:
-    """The module opened in Slicer. server: one with url and token in place of the scripted. ct: voxels, affine."""
+def open_desk(folder: Path, server: Any = None, *, ct: Any = None, forget: bool = True) -> Iterator[Desk]:
+    """The module opened in Slicer. server: one with url and token in place of the scripted. ct: voxels, affine.
+
+    forget: begin without what was remembered on this computer.
+    """
     application = qt_shim.install(str(folder))
-    QtCore.QSettings().clear()
+    if forget:
+        QtCore.QSettings().clear()
     stage = SlicerScene()
     layouts = qt_shim.put_scene(stage.scene, stage.slice_logics)
     import AsapSlicerModule

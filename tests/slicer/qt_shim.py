@@ -6,6 +6,7 @@ gets a Python subclass whose properties are attributes. Objects that Qt makes it
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import types
 from typing import Any
@@ -14,6 +15,7 @@ import slicer
 import slicer.util
 from PySide6 import QtCore, QtGui, QtWidgets
 
+QWIDGETSIZE_MAX = 16777215  # Qt's own
 _PLAIN = ("QCoreApplication", "QApplication", "QGuiApplication")
 _KEPT_CALLABLE = {"parent", "layout", "sizeHint", "minimumSizeHint"}  # virtual methods of the same name would call themselves
 
@@ -33,6 +35,14 @@ def _pythonqt_class(plain: type) -> type:
             self.setProperty(name, value)
 
         attributes[name] = property(get, put)
+    if issubclass(plain, QtWidgets.QWidget):
+
+        def setVisible(self: Any, shown: bool) -> None:
+            above = self.parentWidget()
+            if not (hasattr(above, "takes") and above.takes(self, shown)):
+                QtWidgets.QWidget.setVisible(self, shown)
+
+        attributes["setVisible"] = setVisible
     return type(plain.__name__, (plain,), attributes)
 
 
@@ -52,8 +62,50 @@ def _ctk_module(qt: types.ModuleType) -> types.ModuleType:
     module = types.ModuleType("ctk")
 
     class ctkCollapsibleButton(qt.QGroupBox):  # type: ignore[name-defined, misc]
+        """As CTK's: while it is folded its children are hidden, and what is shown or hidden among them comes to be so later."""
+
+        contentsCollapsed = QtCore.Signal(bool)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._text, self._folded = "", False
+            self._wanted: dict[Any, bool] = {}
+
         def setText(self, text: str) -> None:
-            self.setTitle(text)
+            self._text = text
+            self.setTitle(f"{chr(0x25B8 if self._folded else 0x25BE)} {text}")
+
+        @property
+        def collapsed(self) -> bool:
+            return self._folded
+
+        @collapsed.setter
+        def collapsed(self, folded: bool) -> None:
+            if folded == self._folded:
+                return
+            self._folded = folded
+            inside = self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly)
+            if folded:
+                self._wanted = {child: not child.isHidden() for child in inside}
+            for child in inside:
+                QtWidgets.QWidget.setVisible(child, not folded and self._wanted[child])
+            self.setFlat(folded)
+            self.setMaximumHeight(self.fontMetrics().height() + 6 if folded else QWIDGETSIZE_MAX)
+            self.setText(self._text)
+            self.contentsCollapsed.emit(folded)
+
+        def takes(self, child: Any, shown: bool) -> bool:
+            """Whether a child's wish waits until the box opens."""
+            if self._folded:
+                self._wanted[child] = shown
+            return self._folded
+
+        def childEvent(self, event: Any) -> None:
+            child = event.child()
+            if event.added() and child.isWidgetType() and self._folded:
+                explicit = child.testAttribute(QtCore.Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
+                self._wanted[child] = not (explicit and child.isHidden())
+                QtWidgets.QWidget.setVisible(child, False)
 
     module.ctkCollapsibleButton = ctkCollapsibleButton  # type: ignore[attr-defined]
     return module
@@ -88,6 +140,9 @@ def install(settings_folder: str) -> Any:
     """Make `qt`, `ctk` and `slicer.ScriptedLoadableModule` importable. Returns the QApplication."""
     import unittest
 
+    if "qt" not in sys.modules and sys.version_info < (3, 12):
+        # PySide6 drops a reference to None with each call that returns nothing; after enough of them Python 3.11 ends itself.
+        ctypes.c_ssize_t.from_address(id(None)).value += 2**40
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["asap-tests", "-platform", "offscreen"])
     application.setOrganizationName("asap-tests")
     QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)

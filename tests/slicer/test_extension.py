@@ -25,6 +25,7 @@ QT_FILES = {
     "judge_row.py",
     "label_row.py",
     "lesion_row.py",
+    "list_rows.py",
     "organ_row.py",
     "question_panel.py",
     "report_box.py",

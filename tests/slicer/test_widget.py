@@ -11,7 +11,7 @@ from PySide6 import QtCore, QtWidgets
 from PySide6.QtTest import QTest
 
 from tests.client import scripted
-from tests.slicer.desk import SENTENCES, Desk
+from tests.slicer.desk import SENTENCES, Desk, open_desk
 
 
 def test_the_source_that_ran_is_the_modules_own(desk: Desk) -> None:
@@ -165,3 +165,44 @@ def test_the_panel_looks_as_meant(desk: Desk, tmp_path: Path) -> None:
     image = picture.toImage()
     colours = {image.pixelColor(x, y).name() for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
     assert len(colours) > 5
+
+
+def boxes(desk: Desk) -> dict[str, bool]:
+    """Name of each box, in their order down the panel -> whether it is open."""
+    found = sorted(desk.parent.findChildren(sys.modules["ctk"].ctkCollapsibleButton), key=lambda one: one.y)
+    return {one.objectName[len("Asap") : -len("Box")]: not one.collapsed for one in found}
+
+
+def test_the_panel_opens_with_what_a_click_on_a_sentence_needs_and_remembers_what_a_person_folds(tmp_path: Path) -> None:
+    with open_desk(tmp_path) as desk:
+        QTest.qWait(20)
+        shown = boxes(desk)
+        assert list(shown) == [
+            "Server", "Case", "Report", "Display", "Questions", "Organs", "Segments", "Labelling", "Worklist",
+        ]  # fmt: skip
+        assert [name for name, is_open in shown.items() if is_open] == ["Server", "Case", "Report"]
+        desk.connect()
+        assert not boxes(desk)["Server"], "done with"
+        desk.widget.case_panel.case_box.button.collapsed = True
+        desk.choose_ct()
+        desk.widget.logic.encode()
+        assert desk.widget.case_panel.allow.isVisible(), "a question to the reader opens its box"
+        desk.widget.case_panel.server.box.button.collapsed = False
+    with open_desk(tmp_path, forget=False) as desk:
+        assert not boxes(desk)["Case"]
+        desk.connect()
+        assert boxes(desk)["Server"], "the person wants it open"
+
+
+def test_a_long_sentence_is_read_in_full_in_the_list(desk: Desk) -> None:
+    desk.connect()
+    desk.choose_ct()
+    desk.ask()
+    report = desk.widget.report_panel
+    short = report.list.visualItemRect(desk.rows()[0]).height()
+    words = "A lobulated mass of the left lower lobe reaches the pleura over a length of six centimetres and the hilum."
+    desk.widget.logic.edit(1, words)
+    desk.until(lambda: desk.rows()[1].text(0) == words)
+    column = QtCore.QRect(0, 0, report.list.header().sectionSize(0) - 50, 9999)
+    needed = report.list.fontMetrics().boundingRect(column, QtCore.Qt.TextFlag.TextWordWrap, words).height()
+    assert report.list.visualItemRect(desk.rows()[1]).height() >= needed > short

@@ -31,10 +31,10 @@ from tests.slicer.desk import Desk, open_desk
 
 FOLDER = Path(__file__).parents[2] / "AsapSlicerModule" / "Resources" / "Screenshots"
 SEED = 3
-PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1590), 526, 6
-CONSENT_PIXELS = (PANEL_PIXELS[0], 520)
+PANEL_PIXELS, VIEW_PIXELS, GAP = (500, 1050), 346, 6
+CONSENT_PIXELS = (PANEL_PIXELS[0], 260)
 LUNG_WINDOW = (1500.0, -600.0)
-WHOLE_PANEL, ABOVE_QUESTION = 2300, 530
+WHOLE_PANEL, ABOVE_QUESTION = 1700, 300
 WAIT_S = 300.0
 COLOURS = 192
 FINDING = re.compile(r"mass(?:es)?|tumou?rs?", re.IGNORECASE)
@@ -129,6 +129,8 @@ def walk(desk: Desk, report: str, folder: Path) -> None:
 def ask(desk: Desk, folder: Path) -> None:
     """Three questions; the first of them judged and shown."""
     panel = desk.widget.question_panel
+    panel.box.show()
+    desk.widget.segment_box.box.show()
     for number, question in enumerate(("Where is the mass?", "How large is the mass?", "Is there a pneumothorax?"), start=1):
         panel.ask(question)
         desk.until(lambda number=number: panel.history.topLevelItemCount == number, WAIT_S)

@@ -1143,7 +1143,7 @@
   </message>
   <message>
    <source>Clear overlay</source>
-   <translation>Überlagerung weg</translation>
+   <translation>Karten weg</translation>
   </message>
   <message>
    <source>Take heat and outlines away.</source>
@@ -1419,6 +1419,14 @@
   <message>
    <source>The local server is stopping.</source>
    <translation>Der lokale Server wird beendet.</translation>
+  </message>
+  <message>
+   <source>Server: does not answer</source>
+   <translation>Server: antwortet nicht</translation>
+  </message>
+  <message>
+   <source>Server: connected</source>
+   <translation>Server: verbunden</translation>
   </message>
   <message>
    <source>ASAP {version} on {device}, {queue} waiting, {sessions} of {limit} sessions open.</source>
