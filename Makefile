@@ -8,9 +8,12 @@ PY := $(VENV)/bin/python
 # Two processes on two cores: one thread each. A file is one process's; tests/conftest.py orders them.
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(XDIST)
-# Twice quiet: errors only. Python compiles what is imported, a small part of what is installed.
-QUIET := -qq --disable-pip-version-check --no-compile
+# Twice quiet: errors only.
+QUIET := -qq --disable-pip-version-check
 PIP := $(PY) -m pip install $(QUIET) -c constraints.txt
+
+# Tests start hundreds of processes: each would compile anew all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo serve test quick check bench slicer-zip test-full test-numpy2 clean
 

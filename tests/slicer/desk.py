@@ -94,8 +94,9 @@ class Desk:
         return [top.child(n) for top in tops for n in range(top.childCount())]
 
     def click_row(self, index: int) -> None:
-        """Click a sentence with the mouse."""
+        """Click a sentence with the mouse, where the list is scrolled to it."""
         tree = self.widget.report_panel.list
+        tree.scrollToItem(self.rows()[index])
         place = tree.visualItemRect(self.rows()[index]).center()
         place.setX(200)
         QTest.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=place)
