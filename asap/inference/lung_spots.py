@@ -15,7 +15,9 @@ from scipy import ndimage
 Array = NDArray[np.float32]
 Voxels = NDArray[np.int64]
 
-SHORTLIST = 256  # of some thousands; holds four of five nodules of 10 mm that are maxima at all, and all but a few of 15 mm
+SHORTLIST = (
+    256  # of some thousands; the first 200 held .82 of 17 nodules of 8-10 mm, .86 of 43 of 10-15 mm, .95 of 61 larger ones
+)
 PATCH = 13  # voxels of 3 mm: 39 mm
 RADII = (1.0, 1.8, 3.0)  # of what is looked for, in voxels
 _LINES = np.array(
@@ -75,7 +77,7 @@ def _maxima(x: Array, levels: list[Array]) -> NDArray[np.bool_]:
 
 
 def _greatest_around(values: Array) -> Array:
-    """The greatest of each voxel and its 26 neighbours; a tenth of the time of scipy's filter."""
+    """The greatest of each voxel and its 26 neighbours, quicker than by scipy's filter."""
     for axis in range(3):
         greatest = values.copy()
         near, far = np.moveaxis(greatest, axis, 0), np.moveaxis(values, axis, 0)

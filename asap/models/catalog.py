@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asap.errors import WeightsError
 from asap.models.config import AsapConfig, EncoderConfig, TextConfig
-from asap.models.manifest import MANIFEST_NAME
+from asap.models.manifest import MANIFEST_NAME, read_manifest
 
 PACKAGED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -70,3 +70,15 @@ def model_folder(name: str) -> Path:
         if (root / name / MANIFEST_NAME).is_file():
             return root / name
     raise WeightsError(f"The weights of {name} are not installed; `asap weights import` brings in a published checkpoint.")
+
+
+def folder_for_trunk(name: str, trunk_sha256: str) -> Path | None:
+    """Folder of weights that were trained on these very weights of a model, the user's before the package's; None without one.
+
+    name: of the folder. Raises WeightsError when a manifest cannot be read.
+    """
+    for root in (user_weights(), PACKAGED_WEIGHTS):
+        folder = root / name
+        if (folder / MANIFEST_NAME).is_file() and read_manifest(folder).config.get("trunk_sha256") == trunk_sha256:
+            return folder
+    return None

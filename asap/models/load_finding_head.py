@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from asap.errors import WeightsError
-from asap.models.catalog import PACKAGED_WEIGHTS, user_weights
+from asap.models.catalog import folder_for_trunk
 from asap.models.finding_head import FindingHead, FindingHeadConfig
 from asap.models.load import fill, frozen
-from asap.models.manifest import MANIFEST_NAME, Manifest, read_manifest
+from asap.models.manifest import Manifest
 from asap.models.weights import read_weights, write_weights
 from asap.text.statements import WORDINGS
 
@@ -39,15 +39,8 @@ class LoadedFindingHead:
 
 
 def finding_head_folder(model: str, trunk_sha256: str) -> Path | None:
-    """Folder of the finding head for these very weights of a model, the user's before the package's; None without one.
-
-    Raises WeightsError when a manifest cannot be read.
-    """
-    for root in (user_weights(), PACKAGED_WEIGHTS):
-        folder = root / f"{model}-findings"
-        if (folder / MANIFEST_NAME).is_file() and read_manifest(folder).config.get("trunk_sha256") == trunk_sha256:
-            return folder
-    return None
+    """Folder of the head for these very weights of a model, None without one. Raises WeightsError as `folder_for_trunk`."""
+    return folder_for_trunk(f"{model}-findings", trunk_sha256)
 
 
 def load_finding_head(folder: Path, trunk_sha256: str) -> LoadedFindingHead:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asap.errors import WeightsError
-from asap.models.catalog import PACKAGED_WEIGHTS, user_weights
+from asap.models.catalog import folder_for_trunk
 from asap.models.config import values_from_json
 from asap.models.conv3d import Conv3d
 from asap.models.load import fill, frozen
-from asap.models.manifest import MANIFEST_NAME, Manifest, read_manifest
+from asap.models.manifest import Manifest
 from asap.models.mini_image import WINDOWS_HU, windowed
 from asap.models.weights import read_weights, write_weights
 
@@ -80,15 +80,8 @@ class LoadedNoduleScorer:
 
 
 def nodule_scorer_folder(model: str, trunk_sha256: str) -> Path | None:
-    """Folder of the scorer for these very weights of a model, the user's before the package's; None without one.
-
-    Raises WeightsError when a manifest cannot be read.
-    """
-    for root in (user_weights(), PACKAGED_WEIGHTS):
-        folder = root / f"{model}-nodules"
-        if (folder / MANIFEST_NAME).is_file() and read_manifest(folder).config.get("trunk_sha256") == trunk_sha256:
-            return folder
-    return None
+    """Folder of the scorer for these very weights of a model, None without one. Raises WeightsError as `folder_for_trunk`."""
+    return folder_for_trunk(f"{model}-nodules", trunk_sha256)
 
 
 def load_nodule_scorer(folder: Path) -> LoadedNoduleScorer:
